@@ -1,0 +1,1 @@
+"""The worker process that Blender talks to: `protocol` (numpy alone, used by both sides) and `server`."""

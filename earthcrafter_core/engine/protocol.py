@@ -1,0 +1,145 @@
+"""What the engine and its client say to each other: framed JSON on pipes, arrays as .npy files in a job folder.
+
+A frame is 4 bytes b"ECF1", the length of the body as a little-endian uint32, and the body: one JSON object in UTF-8
+whose "type" is one of the constants below. NumPy alone: Blender's side imports this module too.
+
+| type      | sent by | fields |
+|-----------|---------|--------|
+| hello     | client  | protocol |
+| ready     | engine  | protocol, version, python, torch, devices (list of names), weights (id or "none"), pid |
+| generate  | client  | job, job_folder (see `write_job`), out (result folder), settings |
+| retexture | client  | job, scene (folder of a kept result), out, settings |
+| cancel    | client  | job |
+| progress  | engine  | job, stage, step, steps, fraction (0..1 over all stages) |
+| done      | engine  | job, folder, seconds |
+| error     | engine  | job (or null), kind, message, remedy (one sentence each) |
+| heartbeat | engine  | busy, every HEARTBEAT_SECONDS |
+| shutdown  | client  | - |
+"""
+from __future__ import annotations
+
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..errors import BadInput, EarthCrafterError, WriteError
+from ..scene.layout import Layout
+
+PROTOCOL = 1
+HELLO, READY, GENERATE, RETEXTURE, CANCEL = "hello", "ready", "generate", "retexture", "cancel"
+PROGRESS, DONE, ERROR, HEARTBEAT, SHUTDOWN = "progress", "done", "error", "heartbeat", "shutdown"
+HEARTBEAT_SECONDS = 1.0
+
+_MAGIC = b"ECF1"
+_HEADER = struct.Struct("<4sI")
+MAX_BODY = 1 << 24
+"""Longest body in bytes: arrays never travel inside a frame."""
+
+SETTINGS = {"seed": int, "steps": int, "guidance": float, "device": str, "voxel_size": float, "relief": str,
+            "weights": str}
+"""Names and types of the settings that travel; each may be left out, and guidance and weights may be null."""
+_NULLABLE = ("guidance", "weights")
+
+Message = dict[str, Any]
+
+
+class ProtocolError(EarthCrafterError):
+    """The other side said something that is not a frame, or a frame that makes no sense."""
+
+    kind = "protocol"
+
+
+def write_message(stream: BinaryIO, message: Message) -> None:
+    """Write one frame and flush. Raises OSError (BrokenPipeError) where the other side is gone."""
+    body = json.dumps(message, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    stream.write(_HEADER.pack(_MAGIC, len(body)) + body)
+    stream.flush()
+
+
+def read_message(stream: BinaryIO) -> Message | None:
+    """Read one frame; None where the stream ended (also in mid-frame: the other side was killed).
+
+    Raises:
+        ProtocolError: bytes that are no frame, or a body that is no JSON object with a "type".
+    """
+    header = _read_exactly(stream, _HEADER.size)
+    if header is None:
+        return None
+    magic, length = _HEADER.unpack(header)
+    if magic != _MAGIC or length > MAX_BODY:
+        raise ProtocolError("The engine's pipe carried bytes that are no message.", "Start the engine again.")
+    body = _read_exactly(stream, length)
+    if body is None:
+        return None
+    try:
+        message = json.loads(body.decode("utf-8"))
+    except ValueError as e:
+        raise ProtocolError("The engine's pipe carried a damaged message.", "Start the engine again.") from e
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise ProtocolError("The engine's pipe carried a message without a type.", "Start the engine again.")
+    return message
+
+
+def _read_exactly(stream: BinaryIO, size: int) -> bytes | None:
+    """`size` bytes, or None where the stream ends before."""
+    parts: list[bytes] = []
+    while size > 0:
+        part = stream.read(size)
+        if not part:
+            return None
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def check_settings(settings: Message) -> Message:
+    """The settings with each value in its type. Raises BadInput for an unknown name or a value that does not fit."""
+    checked: Message = {}
+    for name, value in settings.items():
+        if name not in SETTINGS:
+            raise BadInput(f"The setting {name!r} is unknown.", "Use " + ", ".join(SETTINGS) + ".")
+        if value is None and name in _NULLABLE:
+            checked[name] = None
+            continue
+        try:
+            checked[name] = SETTINGS[name](value)
+        except (TypeError, ValueError) as e:
+            raise BadInput(f"The setting {name} has the value {value!r}.",
+                           f"Give a value of the kind {SETTINGS[name].__name__}.") from e
+    return checked
+
+
+def write_job(folder: Path, layout: Layout) -> None:
+    """Write a layout into the job folder: class_id.npy, optional height_hint.npy and elevation.npy, layout.json.
+
+    Raises WriteError.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("class_id", "height_hint", "elevation"):
+            plane = getattr(layout, name)
+            if plane is not None:
+                np.save(folder / f"{name}.npy", plane, allow_pickle=False)
+        temporary = folder / "layout.json.tmp"
+        temporary.write_text(json.dumps({"cell_size": layout.cell_size}), encoding="utf-8")
+        os.replace(temporary, folder / "layout.json")  # last: its presence says that the job is whole
+    except OSError as e:
+        raise WriteError(f"The job folder {folder} could not be written ({e.strerror or e}).",
+                         "Free some space or choose another folder for temporary files.") from e
+
+
+def read_job(folder: Path) -> Layout:
+    """Read what `write_job` wrote. Raises BadInput where a file is missing or damaged."""
+    try:
+        cell_size = float(json.loads((folder / "layout.json").read_text(encoding="utf-8"))["cell_size"])
+        planes = {name: np.load(folder / f"{name}.npy", allow_pickle=False) if (folder / f"{name}.npy").exists() else None
+                  for name in ("class_id", "height_hint", "elevation")}
+        if planes["class_id"] is None:
+            raise ValueError("class_id.npy is missing")
+    except (OSError, ValueError, KeyError, EOFError) as e:
+        raise BadInput(f"The job folder {folder} cannot be read ({e}).", "Press Generate again.") from e
+    return Layout(planes["class_id"], cell_size, planes["height_hint"], planes["elevation"])
