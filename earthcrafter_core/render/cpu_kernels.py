@@ -1,7 +1,8 @@
 """Numba kernels of the CPU rasteriser: projection, depth order, tile lists, and the tiles forward and backward.
 
-Every array is C-contiguous. Work is parallel over surfels or tiles, each of which owns what it writes, and sums run in
-a fixed order: the same input gives the same bits, whatever the number of threads.
+Every array is C-contiguous. The kernels are serial and hold no lock of Python's (nogil): the caller gives each thread a
+range of surfels or tiles, which own what they write, and sums run in a fixed order, so that the same input gives the
+same bits whatever the number of threads.
 """
 from __future__ import annotations
 
@@ -76,25 +77,22 @@ def _first_last(low, high, size):
     return int(first), int(last)
 
 
-@numba.njit(cache=True, parallel=True)
-def project(mean, log_scale, quat, opacity, view, focal, orthographic, near, width, height):
-    """Step 1 of the definition for every surfel.
+@numba.njit(cache=True, nogil=True)
+def project(begin, end, mean, log_scale, quat, opacity, view, focal, orthographic, near, width, height, params, box,
+            depth):
+    """Step 1 of the definition for the surfels begin .. end - 1.
 
     Args:
         mean, log_scale, quat, opacity: float32 [N, 3], [N, 2], [N, 4], [N].
         view: float64 [3, 4] world to camera. focal: float64 [4] fx, fy, cx, cy.
-
-    Returns:
-        params: float32 [N, 9] (see N_PARAMS); box: int32 [N, 4] first and last column, first and last row, last < first
-        where the surfel is left out; depth: float32 [N].
+        params: out, float32 [N, 9] (see N_PARAMS), zeros.
+        box: out, int32 [N, 4] first and last column, first and last row; last < first where the surfel is left out.
+        depth: out, float32 [N].
     """
-    n = len(mean)
-    params = np.zeros((n, N_PARAMS), np.float32)
-    box = np.zeros((n, 4), np.int32)
-    depth = np.zeros(n, np.float32)
     fx, fy, cx, cy = focal[0], focal[1], focal[2], focal[3]
-    for i in numba.prange(n):
-        box[i, 1] = -1
+    rotation, axes = np.empty((3, 2)), np.empty((3, 2))
+    for i in range(begin, end):
+        box[i, 0], box[i, 1] = 0, -1
         finite = (mean[i, 0] + mean[i, 1] + mean[i, 2] + log_scale[i, 0] + log_scale[i, 1] + opacity[i]
                   + quat[i, 0] + quat[i, 1] + quat[i, 2] + quat[i, 3])
         if not math.isfinite(finite):
@@ -102,7 +100,6 @@ def project(mean, log_scale, quat, opacity, view, focal, orthographic, near, wid
         o = 1.0 / (1.0 + math.exp(-float(opacity[i])))
         if o < ALPHA_MIN:
             continue
-        rotation, axes = np.empty((3, 2)), np.empty((3, 2))
         if _camera_axes(quat, log_scale, view, i, rotation, axes) == 0.0:
             continue
         px, py, pz = _camera_point(mean, view, i)
@@ -139,10 +136,9 @@ def project(mean, log_scale, quat, opacity, view, focal, orthographic, near, wid
             p[6], p[7] = w0, w1
         box[i, 0], box[i, 1], box[i, 2], box[i, 3] = x_first, x_last, y_first, y_last
         depth[i] = pz
-    return params, box, depth
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def depth_order(box, depth):
     """Rows of the surfels that are drawn, front to back, equal depths by row: int32 [M]. Radix sort, 3 x 11 bits."""
     count = 0
@@ -172,7 +168,7 @@ def depth_order(box, depth):
     return rows
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def tile_lists(order, box, width, height):
     """Which surfels touch which tile.
 
@@ -219,29 +215,30 @@ def _falloff(dx, dy, a, b, w0, w1):
     return r2, False, den
 
 
-@numba.njit(cache=True, parallel=True, fastmath=_FAST)
-def tiles_forward(starts, entries, params, box, channels, width, height):
-    """Steps 2 to 4 of the definition over nothing.
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def tiles_forward(first, stop, starts, entries, params, box, channels, image, trans, last):
+    """Steps 2 to 4 of the definition over nothing, for the tiles first .. stop - 1.
 
-    Returns:
-        image: float32 [H, W, C]; trans: float32 [H, W] what is left of the background; last: int32 [H, W] number of
-        the tile's entries up to the last one that counted.
+    Args:
+        starts, entries: see `tile_lists`. params, box: see `project`. channels: float32 [N, C].
+        image: out, float32 [H, W, C].
+        trans: out, float32 [H, W] what is left of the background.
+        last: out, int32 [H, W] number of the tile's entries up to the last one that counted.
     """
-    n_channels = channels.shape[1]
+    height, width, n_channels = image.shape
     tiles_x = (width + TILE - 1) // TILE
-    image = np.zeros((height, width, n_channels), np.float32)
-    trans = np.ones((height, width), np.float32)
-    last = np.zeros((height, width), np.int32)
-    for t in numba.prange(len(starts) - 1):
+    left = np.empty(TILE * TILE, np.float32)
+    live = np.empty(TILE * TILE, np.bool_)
+    upto = np.empty(TILE * TILE, np.int32)
+    total = np.empty((TILE * TILE, n_channels), np.float32)
+    for t in range(first, stop):
         begin, end = starts[t], starts[t + 1]
-        if begin == end:
-            continue
         tx, ty = (t % tiles_x) * TILE, (t // tiles_x) * TILE
         tx_end, ty_end = min(tx + TILE, width), min(ty + TILE, height)
-        left = np.ones(TILE * TILE, np.float32)
-        live = np.ones(TILE * TILE, np.bool_)
-        upto = np.zeros(TILE * TILE, np.int32)
-        total = np.zeros((TILE * TILE, n_channels), np.float32)
+        left[:] = _ONE
+        live[:] = True
+        upto[:] = 0
+        total[:] = _ZERO
         n_live = (tx_end - tx) * (ty_end - ty)
         for k in range(begin, end):
             i = entries[k]
@@ -282,30 +279,27 @@ def tiles_forward(starts, entries, params, box, channels, width, height):
                 last[y, x] = upto[pixel]
                 for c in range(n_channels):
                     image[y, x, c] = total[pixel, c]
-    return image, trans, last
 
-
-@numba.njit(cache=True, parallel=True, fastmath=_FAST)
-def tiles_backward(starts, entries, slots, params, box, channels, trans, last, g_image, g_alpha):
-    """Gradients of the tiles.
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def tiles_backward(first, stop, starts, entries, slots, params, box, channels, trans, last, g_image, g_alpha, out):
+    """Gradients of the tiles first .. stop - 1.
 
     Args:
+        starts .. last: as in `tiles_forward`.
         g_image: float32 [H, W, C]; g_alpha: float32 [H, W] gradients of the outputs (alpha = 1 - trans).
-
-    Returns:
-        float32 [E, 9 + C] for each surfel and tile (`slots` order): gradients of the params row and the channels.
+        out: out, float32 [E, 9 + C] for each surfel and tile (`slots` order), zeros: gradients of the surfel's params
+            and channels.
     """
     height, width, n_channels = g_image.shape
     tiles_x = (width + TILE - 1) // TILE
-    out = np.zeros((len(entries), N_PARAMS + n_channels), np.float32)
-    for t in numba.prange(len(starts) - 1):
+    left = np.empty(TILE * TILE, np.float32)
+    behind = np.empty(TILE * TILE, np.float32)  # sum of weight * (channels . gradient) of what lies behind
+    upto = np.empty(TILE * TILE, np.int32)
+    gradient = np.empty((TILE * TILE, n_channels), np.float32)
+    for t in range(first, stop):
         begin = starts[t]
         tx, ty = (t % tiles_x) * TILE, (t // tiles_x) * TILE
         tx_end, ty_end = min(tx + TILE, width), min(ty + TILE, height)
-        left = np.ones(TILE * TILE, np.float32)
-        behind = np.zeros(TILE * TILE, np.float32)  # sum of weight * (channels . gradient) of what lies behind
-        upto = np.zeros(TILE * TILE, np.int32)
-        gradient = np.zeros((TILE * TILE, n_channels), np.float32)
         longest = 0
         for y in range(ty, ty_end):
             for x in range(tx, tx_end):
@@ -372,25 +366,27 @@ def tiles_backward(starts, entries, slots, params, box, channels, trans, last, g
             g[1] = -(i01 * sum_a + i11 * sum_b + (_LOW_PASS + _LOW_PASS) * sum_y)
             g[2], g[3], g[4], g[5] = sum_ax, sum_ay, sum_bx, sum_by
             g[6], g[7], g[8] = sum_w0, sum_w1, sum_o
-    return out
 
 
-@numba.njit(cache=True, parallel=True)
-def project_backward(g_entries, slots, params, box, mean, log_scale, quat, view, focal, orthographic):
-    """Sum the tiles' gradients for each surfel, in order, and take them back to the surfels' parameters.
+@numba.njit(cache=True, nogil=True)
+def project_backward(begin, end, g_entries, slots, params, box, mean, log_scale, quat, view, focal, orthographic,
+                     g_mean, g_log_scale, g_quat, g_opacity, g_channels):
+    """Sum the tiles' gradients of the surfels begin .. end - 1, in order, and take them back to their parameters.
 
-    Returns:
-        float32 gradients of mean [N, 3], log_scale [N, 2], quat [N, 4], opacity logits [N] and channels [N, C].
+    Args:
+        g_entries: `out` of `tiles_backward`; slots .. orthographic: as above.
+        g_mean .. g_channels: out, float32 [N, 3], [N, 2], [N, 4], [N] (logits), [N, C], zeros.
     """
-    n, n_channels = len(mean), g_entries.shape[1] - N_PARAMS
-    g_mean, g_log_scale = np.zeros((n, 3), np.float32), np.zeros((n, 2), np.float32)
-    g_quat, g_opacity = np.zeros((n, 4), np.float32), np.zeros(n, np.float32)
-    g_channels = np.zeros((n, n_channels), np.float32)
+    n_channels = g_entries.shape[1] - N_PARAMS
     fx, fy = focal[0], focal[1]
-    for i in numba.prange(n):
+    g = np.empty(N_PARAMS)
+    rotation, axes = np.empty((3, 2)), np.empty((3, 2))
+    jacobian, g_jacobian, g_w = np.empty((2, 2)), np.empty((2, 2)), np.empty(2)
+    g_axes, g_rotation = np.empty((3, 2)), np.empty((3, 2))
+    for i in range(begin, end):
         if box[i, 1] < box[i, 0]:
             continue
-        g = np.zeros(N_PARAMS)
+        g[:] = 0.0
         for slot in range(slots[i], slots[i + 1]):
             for j in range(N_PARAMS):
                 g[j] += g_entries[slot, j]
@@ -400,19 +396,18 @@ def project_backward(g_entries, slots, params, box, mean, log_scale, quat, view,
         g_opacity[i] = g[8] * o * (1.0 - o)
 
         # inverse(J) -> J: -inverse^T G inverse^T; nothing for edge-on surfels
-        rotation, axes = np.empty((3, 2)), np.empty((3, 2))
         norm = _camera_axes(quat, log_scale, view, i, rotation, axes)
         px, py, pz = _camera_point(mean, view, i)
         h = 0.0 if orthographic else 1.0
         depth = pz if not orthographic else 1.0
         x, y = h * px / depth, h * py / depth
-        jacobian = np.empty((2, 2))
         for k in range(2):
             jacobian[0, k] = fx * (axes[0, k] - x * axes[2, k]) / depth
             jacobian[1, k] = fy * (axes[1, k] - y * axes[2, k]) / depth
         det = jacobian[0, 0] * jacobian[1, 1] - jacobian[0, 1] * jacobian[1, 0]
         size = math.sqrt(jacobian[0, 0] ** 2 + jacobian[0, 1] ** 2 + jacobian[1, 0] ** 2 + jacobian[1, 1] ** 2)
-        g_jacobian, g_w = np.zeros((2, 2)), np.zeros(2)
+        g_jacobian[:] = 0.0
+        g_w[:] = 0.0
         if not abs(det) < EDGE_ON * size:
             i00, i01 = jacobian[1, 1] / det, -jacobian[0, 1] / det
             i10, i11 = -jacobian[1, 0] / det, jacobian[0, 0] / det
@@ -423,7 +418,6 @@ def project_backward(g_entries, slots, params, box, mean, log_scale, quat, view,
             g_w[0], g_w[1] = h * g[6], h * g[7]
 
         # J, w, c -> axes and centre in camera space
-        g_axes = np.empty((3, 2))
         g_x, g_y, g_inverse_depth = fx * g[0], fy * g[1], 0.0
         for k in range(2):
             gu, gv = fx * g_jacobian[0, k] / depth, fy * g_jacobian[1, k] / depth
@@ -439,7 +433,6 @@ def project_backward(g_entries, slots, params, box, mean, log_scale, quat, view,
             g_mean[i, j] = view[0, j] * g_point[0] + view[1, j] * g_point[1] + view[2, j] * g_point[2]
 
         # axes -> scales and quaternion
-        g_rotation = np.empty((3, 2))
         for k in range(2):
             s = math.exp(float(log_scale[i, k]))
             g_log_scale[i, k] = (axes[0, k] * g_axes[0, k] + axes[1, k] * g_axes[1, k] + axes[2, k] * g_axes[2, k])
@@ -456,4 +449,3 @@ def project_backward(g_entries, slots, params, box, mean, log_scale, quat, view,
         along = qw * gw + qx * gx + qy * gy + qz * gz
         g_quat[i, 0], g_quat[i, 1] = (gw - qw * along) / norm, (gx - qx * along) / norm
         g_quat[i, 2], g_quat[i, 3] = (gy - qy * along) / norm, (gz - qz * along) / norm
-    return g_mean, g_log_scale, g_quat, g_opacity, g_channels
