@@ -1,0 +1,112 @@
+"""Training scenes to batches of tensors: voxels, surfels and conditions, with random drops of what is painted."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.training_scene import TrainingScene
+from ..models.condition import Condition
+from ..models.config import CELL
+from ..models.struct_flow import ELEVATION_SCALE, Relief
+from ..models.tex_vae import SURFEL_SIGMA, Surfels, cross_features, frame_quaternions, tangents
+from ..scene.classes import UNPAINTED
+from ..sparse.coords import Coords
+
+
+@dataclass
+class Batch:
+    """Tiles of one size as tensors.
+
+    Attributes:
+        coords: voxels of all tiles. class_id: int64 [N]. normal: float32 [N, 3]. rgb: float32 [N, 4, 3] in 0..1.
+        points: float32 [N, 4, 3] places of the colour samples in index space. seen: bool [N].
+        maps: what could be painted on each tile. elevation: float32 [B, Y/8, X/8] in network units around the mean.
+    """
+
+    coords: Coords
+    class_id: Tensor
+    normal: Tensor
+    rgb: Tensor
+    points: Tensor
+    seen: Tensor
+    maps: Condition
+    elevation: Tensor
+
+    def features(self) -> Tensor:
+        """TexVAE's 18 input channels, [N, 18]."""
+        return cross_features(self.rgb, self.normal)
+
+    def surfels(self) -> Surfels:
+        """The surfels that the data itself shows: one for each colour sample; the target of TexVAE's renderings."""
+        n, k = self.rgb.shape[:2]
+        quat = frame_quaternions(torch.stack([*tangents(self.normal), self.normal], 2))  # [N, 4]
+        return Surfels(self.points, torch.full((n, k, 2), SURFEL_SIGMA).log(), quat[:, None].expand(n, k, 4),
+                       torch.full((n, k), 4.0), self.rgb, self.normal)
+
+
+def make_batch(scenes: list[TrainingScene], device: str = "cpu") -> Batch:
+    """Stack scenes of one size. Planes are turned so that row 0 is y = 0."""
+    bxyz = np.concatenate([np.insert(s.coords.astype(np.int64), 0, i, axis=1) for i, s in enumerate(scenes)])
+    join = {k: np.concatenate([getattr(s, k) for s in scenes]) for k in ("class_id", "rgb", "seen")}
+    height = np.stack([s.height[::-1].astype(np.float32) for s in scenes])
+    elevation = np.stack([network_elevation(s.elevation[::-1]) for s in scenes])
+
+    def tensor(a: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(a)).to(device)
+
+    return Batch(
+        Coords(tensor(bxyz)), tensor(join["class_id"]).long(), tensor(np.concatenate([s.normals() for s in scenes])),
+        tensor(join["rgb"]).float() / 255, tensor(np.concatenate([s.subsample_points() for s in scenes]).astype(np.float32)),
+        tensor(join["seen"]), Condition(tensor(np.stack([s.layout[::-1] for s in scenes])).long(), tensor(height)),
+        tensor(elevation))
+
+
+def network_elevation(elevation: np.ndarray) -> np.ndarray:
+    """Elevation [Y, X] in metres to network units around its mean, within -4 .. 4, float32."""
+    return np.clip((elevation - elevation.mean()) * ELEVATION_SCALE, -4, 4).astype(np.float32)
+
+
+def drop_condition(maps: Condition, rng: np.random.Generator, empty: float = 0.1) -> Condition:
+    """What an artist might have painted of it: nothing at all (chance `empty`), or with unpainted patches (0.25);
+    heights nowhere (0.5), everywhere, or in patches, in each case where something is painted."""
+    class_id, height = maps.class_id.clone(), maps.height.clone()
+    for b in range(len(class_id)):
+        chance = rng.random()
+        if chance < empty:
+            class_id[b] = UNPAINTED
+        elif chance < empty + 0.25:
+            class_id[b][patches(rng, class_id[b].shape)] = UNPAINTED
+        hint = rng.random()
+        if hint < 0.5:
+            height[b] = torch.nan
+        elif hint < 0.75:
+            height[b][patches(rng, height[b].shape)] = torch.nan
+        else:
+            height[b] += float(rng.normal(0, 0.3))
+        height[b][class_id[b] == UNPAINTED] = torch.nan
+    return Condition(class_id, height)
+
+
+def patches(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
+    """A few random rectangles, bool [Y, X]."""
+    mask = torch.zeros(*shape, dtype=torch.bool)
+    for _ in range(int(rng.integers(1, 5))):
+        size = [int(rng.integers(CELL, max(CELL + 1, n * 3 // 4))) for n in shape]
+        y, x = (int(rng.integers(0, n - s + 1)) for n, s in zip(shape, size))
+        mask[y:y + size[0], x:x + size[1]] = True
+    return mask
+
+
+def drop_relief(elevation: Tensor, rng: np.random.Generator) -> Relief:
+    """The relief known everywhere (0.4), nowhere (0.4) or in patches, for each tile of [B, Y, X]."""
+    known = torch.zeros(elevation.shape, dtype=torch.bool)
+    for b in range(len(elevation)):
+        chance = rng.random()
+        known[b] = True if chance < 0.4 else False
+        if chance > 0.8:
+            y, x = (int(rng.integers(0, n)) for n in elevation.shape[1:])
+            known[b, :y + 1, :x + 1] = True
+    return Relief(elevation, known.to(elevation.device))

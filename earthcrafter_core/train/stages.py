@@ -1,0 +1,241 @@
+"""The five trainings: what each network learns from a batch."""
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..flow import interpolate, loss_weight
+from ..models.config import CELL, ModelConfig
+from ..models.struct_flow import CoarseFlow, FineFlow
+from ..models.struct_vae import StructVAE
+from ..models.tex_flow import TexFlow
+from ..models.tex_vae import Surfels, TexVAE
+from ..render import Camera, render
+from ..render.image import ssim
+from ..sparse.coords import Coords, sorted_coords
+from ..weights import store
+from .batches import Batch, drop_condition, drop_relief
+
+Figures = dict[str, float]
+
+
+class Stage(Protocol):
+    """One training.
+
+    Attributes:
+        network: name of the weights. module: what is trained. size: tile of a sample in cells. batch: samples a step.
+        rate: learning rate at the start.
+    """
+
+    network: str
+    module: nn.Module
+    size: int
+    batch: int
+    rate: float
+
+    def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
+        """The loss to minimise and figures for the log."""
+
+    def statistics(self, batches: list[Batch]) -> None:
+        """Measure what the network needs to know of its own output (latent mean and spread), without gradients."""
+
+
+class StructVaeStage:
+    """Voxel classification at every level, KL and class."""
+
+    network, size, batch, rate = "struct-vae", 64, 4, 2e-3
+
+    def __init__(self, c: ModelConfig, folder: Path | None):
+        self.module = StructVAE(c.struct_vae)
+
+    def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
+        return self.module.loss(batch.coords, batch.class_id)
+
+    def statistics(self, batches: list[Batch]) -> None:
+        latents = torch.cat([self.module.encoder(b.coords, b.class_id)[1] for b in batches])
+        set_statistics(self.module, latents)
+
+
+class TexVaeStage:
+    """Renderings (L1, SSIM) and, since the data's own surfels are known, their colour, place and normal directly."""
+
+    network, size, batch, rate = "tex-vae", 64, 3, 2e-3
+    views, pixels = 2, 144
+
+    def __init__(self, c: ModelConfig, folder: Path | None):
+        self.module = TexVAE(c.tex_vae)
+
+    def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
+        mean, log_var = self.module.encode(batch.features(), batch.coords)
+        latent = mean + torch.randn_like(mean) * (0.5 * log_var).exp()
+        made, real = self.module.decode(latent, batch.coords), batch.surfels()
+        kl = 0.5 * (mean.square() + log_var.exp() - 1 - log_var).mean()
+        seen = batch.seen[:, None, None].float()
+        color = ((made.color - real.color).abs() * seen).sum() / (seen.sum() * 12).clamp(min=1)
+        normal = (1 - (made.normal * real.normal).sum(1)).mean()
+        place = (made.mean - real.mean).abs().mean()
+        picture, psnr = self.pictures(batch, made, real, rng)
+        total = picture + color + 0.3 * normal + 0.3 * place + 2e-4 * kl
+        return total, {"picture": float(picture.detach()), "psnr": psnr, "color": float(color.detach()),
+                       "normal": float(normal.detach()), "place": float(place.detach()), "kl": float(kl.detach())}
+
+    def pictures(self, batch: Batch, made: Surfels, real: Surfels, rng: np.random.Generator) -> tuple[Tensor, float]:
+        """L1 + 0.2 (1 - SSIM) of random views where the data was seen, and their PSNR."""
+        losses, errors = [], []
+        for view in range(self.views):
+            tile = view % self.batch
+            rows = (batch.coords.bxyz[:, 0] == tile).nonzero()[:, 0]
+            camera = random_camera(rng, self.size, self.pixels)
+            with torch.no_grad():
+                seen = batch.seen[rows].float()[:, None, None].expand(-1, real.color.shape[1], 1)
+                target = draw(camera, real, rows, torch.cat([real.color[rows], seen], 2))
+                mask = (target[..., 3:] > 0.9).float()
+            image = draw(camera, made, rows, made.color[rows])
+            error = (image - target[..., :3]) * mask
+            losses.append(error.abs().sum() / mask.sum().clamp(min=1) / 3
+                          + 0.2 * (1 - ssim(image * mask, target[..., :3] * mask)))
+            errors.append(float(error.detach().square().sum() / mask.sum().clamp(min=1) / 3))
+        return torch.stack(losses).mean(), -10 * math.log10(max(np.mean(errors), 1e-8))
+
+    def statistics(self, batches: list[Batch]) -> None:
+        set_statistics(self.module, torch.cat([self.module.encode(b.features(), b.coords)[0] for b in batches]))
+
+
+class CoarseStage:
+    """Which cells are occupied, by their log-likelihood (the clean sample's best estimate), and the relief."""
+
+    network, size, batch, rate = "struct-coarse", 128, 12, 1.5e-3
+
+    def __init__(self, c: ModelConfig, folder: Path | None):
+        self.module, self.height = CoarseFlow(c.coarse, c.condition), c.coarse.height
+        self.size = c.tile
+
+    def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
+        maps, relief = drop_condition(batch.maps, rng), drop_relief(batch.elevation, rng)
+        occupied = dense_cells(occupied_cells(batch.coords), len(batch.elevation), self.height, self.size // CELL)
+        x1 = torch.cat([occupied * 2 - 1, batch.elevation[:, None]], 1)  # [B, Z + 1, Y, X]
+        t = torch.rand(len(x1), 1, 1, 1, device=x1.device)
+        noisy = interpolate(x1, torch.randn_like(x1), t)
+        out = self.module(noisy, t.flatten(), self.module.condition(maps), relief)
+        cells = F.binary_cross_entropy_with_logits(out[:, :-1], occupied)
+        hidden = ~relief.known[:, None]
+        height = (((out[:, -1:] - x1[:, -1:]).square() * hidden) * loss_weight(t)).sum() / hidden.sum().clamp(min=1)
+        hit = (out[:, :-1] > 0) & occupied.bool()
+        iou = hit.sum() / ((out[:, :-1] > 0) | occupied.bool()).sum()
+        return cells * 10 + 0.05 * height, {"cells": float(cells.detach()), "relief": float(height.detach()),
+                                            "iou": float(iou)}
+
+    def statistics(self, batches: list[Batch]) -> None:
+        """Nothing to measure."""
+
+
+class FineStage:
+    """The structural latent on dilated cells, zero where there is none."""
+
+    network, size, batch, rate = "struct-fine", 128, 6, 1.5e-3
+
+    def __init__(self, c: ModelConfig, folder: Path | None):
+        self.module = FineFlow(c.fine, c.condition)
+        self.size = c.tile
+        self.vae = StructVAE(c.struct_vae).eval()
+        store.load("struct-vae", self.vae, folder, c.name)
+
+    def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
+        with torch.no_grad():
+            valid, mean, _ = self.vae.encoder(batch.coords, batch.class_id)
+            cells = dilate(valid, self.size // CELL)
+            at = cells.find(valid.bxyz)
+            x1 = mean.new_zeros(len(cells), mean.shape[1]).index_copy(0, at, self.vae.normalise(mean))  # [P, 32]
+        maps = drop_condition(batch.maps, rng)
+        t = torch.rand(len(batch.elevation), device=x1.device)
+        each = t[cells.bxyz[:, 0], None]
+        features = self.module.cells(self.module.condition(maps), cells)
+        out = self.module(interpolate(x1, torch.randn_like(x1), each), cells, t, features)
+        error = (out - x1).square()
+        loss = (error * loss_weight(each)).mean()
+        return loss, {"error": float(error.detach()[at].mean()), "error_empty": float(error.detach().mean())}
+
+    def statistics(self, batches: list[Batch]) -> None:
+        """Nothing to measure."""
+
+
+class TexFlowStage:
+    """The textural latent on known voxels."""
+
+    network, size, batch, rate = "tex-flow", 64, 3, 2e-3
+
+    def __init__(self, c: ModelConfig, folder: Path | None):
+        self.module = TexFlow(c.tex_flow, c.condition)
+        self.vae = TexVAE(c.tex_vae).eval()
+        store.load("tex-vae", self.vae, folder, c.name)
+
+    def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
+        with torch.no_grad():
+            x1 = self.vae.normalise(self.vae.encode(batch.features(), batch.coords)[0])  # [N, 8]
+        maps, class_id = drop_condition(batch.maps, rng), batch.class_id.clone()
+        silent = torch.from_numpy(rng.random(len(batch.elevation)) < 0.1)  # nothing is said of these tiles
+        maps.class_id[silent] = 0
+        maps.height[silent] = torch.nan
+        class_id[silent.to(class_id.device)[batch.coords.bxyz[:, 0]]] = 0
+        t = torch.rand(len(batch.elevation), device=x1.device)
+        each = t[batch.coords.bxyz[:, 0], None]
+        features = self.module.voxels(self.module.condition(maps), batch.coords, class_id)
+        out = self.module(interpolate(x1, torch.randn_like(x1), each), batch.coords, t, features)
+        seen = batch.seen[:, None].float()
+        error = (out - x1).square() * (0.05 + 0.95 * seen)
+        return (error * loss_weight(each)).mean(), {"error": float(error.detach().mean())}
+
+    def statistics(self, batches: list[Batch]) -> None:
+        """Nothing to measure."""
+
+
+STAGES: dict[str, type] = {s.network: s for s in (StructVaeStage, TexVaeStage, CoarseStage, FineStage, TexFlowStage)}
+
+
+def random_camera(rng: np.random.Generator, size: int, pixels: int) -> Camera:
+    """A view of a tile of `size` voxels from above, 20 to 85 degrees high, near or far; index space."""
+    target = np.array([*rng.uniform(0.3 * size, 0.7 * size, 2), rng.uniform(5, 10)])
+    azimuth, high = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(20, 85))
+    distance = rng.uniform(0.5, 1.3) * size
+    eye = target + distance * np.array([np.cos(azimuth) * np.cos(high), np.sin(azimuth) * np.cos(high), np.sin(high)])
+    return Camera.look_at(eye, target, width=pixels, height=pixels, fov=45.0)
+
+
+def draw(camera: Camera, s: Surfels, rows: Tensor, color: Tensor) -> Tensor:
+    """Picture [H, W, C] of the surfels of some voxels."""
+    parts = (s.mean[rows], s.log_scale[rows], s.quat[rows], s.opacity[rows], color)
+    return render(camera, *(p.reshape(-1, *p.shape[2:]).contiguous() for p in parts)).rgb
+
+
+def occupied_cells(coords: Coords) -> Coords:
+    """The cells at L/8 that hold a voxel."""
+    return coords.pool().parents.pool().parents.pool().parents
+
+
+def dense_cells(cells: Coords, tiles: int, height: int, side: int) -> Tensor:
+    """Occupied cells as a dense grid of 0 and 1, float32 [B, Z, Y, X]; cells above the grid are left out."""
+    b, x, y, z = cells.bxyz[cells.bxyz[:, 3] < height].unbind(1)
+    grid = torch.zeros(tiles, height, side, side, device=cells.device)
+    grid[b, z, y, x] = 1
+    return grid
+
+
+def dilate(cells: Coords, side: int) -> Coords:
+    """The cells and their six neighbours within 0 .. side - 1 along x and y and above the floor."""
+    steps = torch.tensor([[0, 0, 0, 0], [0, 1, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0], [0, 0, -1, 0], [0, 0, 0, 1],
+                          [0, 0, 0, -1]], device=cells.device)
+    grown = (cells.bxyz[:, None] + steps).reshape(-1, 4)
+    inside = (grown[:, 1:] >= 0).all(1) & (grown[:, 1:3] < side).all(1)
+    return sorted_coords(torch.unique(grown[inside], dim=0))[0]
+
+
+def set_statistics(module: nn.Module, latents: Tensor) -> None:
+    """Write the latents' mean and spread for each channel into the module."""
+    module.get_buffer("latent_mean").copy_(latents.mean(0))
+    module.get_buffer("latent_std").copy_(latents.std(0).clamp(min=1e-3))
