@@ -41,7 +41,7 @@ _LOW_PASS, _HALF, _ONE, _ZERO = F(LOW_PASS), F(0.5), F(1.0), F(0.0)
 _FAST = {"contract", "nsz", "arcp"}  # keeps NaN and infinity, so that hostile values behave
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _camera_axes(quat, log_scale, view, i, rotation, axes):
     """Tangents of surfel i: `rotation` [3, 2] in the world, `axes` [3, 2] the a_k in camera space; returns |quat|."""
     w, x, y, z = float(quat[i, 0]), float(quat[i, 1]), float(quat[i, 2]), float(quat[i, 3])
@@ -59,7 +59,7 @@ def _camera_axes(quat, log_scale, view, i, rotation, axes):
     return norm
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _camera_point(mean, view, i):
     """Centre of surfel i in camera space, three float64."""
     mx, my, mz = float(mean[i, 0]), float(mean[i, 1]), float(mean[i, 2])
@@ -68,7 +68,7 @@ def _camera_point(mean, view, i):
             view[2, 0] * mx + view[2, 1] * my + view[2, 2] * mz + view[2, 3])
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _first_last(low, high, size):
     """First and last pixel whose centre lies in low .. high (pixels), within 0 .. size - 1; last < first: none."""
     slack = 1e-3  # rounding of the float32 kernels
@@ -77,7 +77,7 @@ def _first_last(low, high, size):
     return int(first), int(last)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def project(begin, end, mean, log_scale, quat, opacity, view, focal, orthographic, near, width, height, params, box,
             depth):
     """Step 1 of the definition for the surfels begin .. end - 1.
@@ -138,7 +138,7 @@ def project(begin, end, mean, log_scale, quat, opacity, view, focal, orthographi
         depth[i] = pz
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def depth_order(box, depth):
     """Rows of the surfels that are drawn, front to back, equal depths by row: int32 [M]. Radix sort, 3 x 11 bits."""
     count = 0
@@ -168,7 +168,7 @@ def depth_order(box, depth):
     return rows
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def tile_lists(order, box, width, height):
     """Which surfels touch which tile.
 
@@ -215,7 +215,7 @@ def _falloff(dx, dy, a, b, w0, w1):
     return r2, False, den
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def tiles_forward(first, stop, starts, entries, params, box, channels, image, trans, last):
     """Steps 2 to 4 of the definition over nothing, for the tiles first .. stop - 1.
 
@@ -280,7 +280,7 @@ def tiles_forward(first, stop, starts, entries, params, box, channels, image, tr
                 for c in range(n_channels):
                     image[y, x, c] = total[pixel, c]
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def tiles_backward(first, stop, starts, entries, slots, params, box, channels, trans, last, g_image, g_alpha, out):
     """Gradients of the tiles first .. stop - 1.
 
@@ -368,7 +368,7 @@ def tiles_backward(first, stop, starts, entries, slots, params, box, channels, t
             g[6], g[7], g[8] = sum_w0, sum_w1, sum_o
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def project_backward(begin, end, g_entries, slots, params, box, mean, log_scale, quat, view, focal, orthographic,
                      g_mean, g_log_scale, g_quat, g_opacity, g_channels):
     """Sum the tiles' gradients of the surfels begin .. end - 1, in order, and take them back to their parameters.
