@@ -99,8 +99,8 @@ DEFAULT = ModelConfig(
     "default", 128,
     struct_vae=VaeConfig((16, 32, 64, 128), (1, 1, 1, 1), (1, 1, 1), (1, 1, 1), 2, full=False),
     tex_vae=TextureVaeConfig(32, 2),
-    coarse=CoarseConfig(192, 5, (1, 1, 16), 16),
-    fine=SparseFlowConfig((192, 192), (3, 2), window=4, full=True),
+    coarse=CoarseConfig(160, 4, (1, 1, 16), 16),
+    fine=SparseFlowConfig((160, 192), (2, 2), window=4, full=True),
     tex_flow=SparseFlowConfig((32, 64, 96, 128), (1, 1, 1, 2), full=False),
 )
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..sparse.coords import Coords
+from ..sparse.coords import Coords, sorted_coords
 from .blocks import PlaceEmbedding, Stage, TimeEmbedding
 from .condition import CondNet, on_columns
 from .config import LATENT, CoarseConfig, SparseFlowConfig
@@ -120,3 +120,10 @@ def valid_cells(latent: Tensor) -> Tensor:
     return (latent.abs() > KEEP).float().mean(1) > 0.5
 
 
+def dilate(cells: Coords, shape: tuple[int, int]) -> Coords:
+    """The cells and their six neighbours within a canvas of (Y, X) cells and above the floor."""
+    steps = torch.tensor([[0, 0, 0, 0], [0, 1, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0], [0, 0, -1, 0], [0, 0, 0, 1],
+                          [0, 0, 0, -1]], device=cells.device)
+    grown = (cells.bxyz[:, None] + steps).reshape(-1, 4)
+    inside = (grown[:, 1:] >= 0).all(1) & (grown[:, 1] < shape[1]) & (grown[:, 2] < shape[0])
+    return sorted_coords(torch.unique(grown[inside], dim=0))[0]

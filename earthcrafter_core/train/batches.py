@@ -1,7 +1,9 @@
 """Training scenes to batches of tensors: voxels, surfels and conditions, with random drops of what is painted."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,24 +18,66 @@ from ..scene.classes import UNPAINTED
 from ..sparse.coords import Coords
 
 
-@dataclass
 class Batch:
-    """Tiles of one size as tensors.
+    """Tiles of one size as tensors, each made when it is first asked for (the coarse stage never needs a surfel).
 
-    Attributes:
-        coords: voxels of all tiles. class_id: int64 [N]. normal: float32 [N, 3]. rgb: float32 [N, 4, 3] in 0..1.
-        points: float32 [N, 4, 3] places of the colour samples in index space. seen: bool [N].
-        maps: what could be painted on each tile. elevation: float32 [B, Y/8, X/8] in network units around the mean.
+    Args:
+        scenes: tiles of one size. device: where the tensors go.
     """
 
-    coords: Coords
-    class_id: Tensor
-    normal: Tensor
-    rgb: Tensor
-    points: Tensor
-    seen: Tensor
-    maps: Condition
-    elevation: Tensor
+    def __init__(self, scenes: list[TrainingScene], device: str = "cpu"):
+        self.scenes, self.device = scenes, device
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    @cached_property
+    def coords(self) -> Coords:
+        """Voxels of all tiles."""
+        rows = [np.insert(s.coords.astype(np.int64), 0, i, axis=1) for i, s in enumerate(self.scenes)]
+        return Coords(self._tensor(np.concatenate(rows)))
+
+    @cached_property
+    def cells(self) -> Coords:
+        """The cells at L/8 that hold a voxel."""
+        rows = [np.insert(np.unique(s.coords >> 3, axis=0), 0, i, axis=1) for i, s in enumerate(self.scenes)]
+        return Coords(self._tensor(np.concatenate(rows).astype(np.int64)))
+
+    @cached_property
+    def class_id(self) -> Tensor:
+        """int64 [N]."""
+        return self._join(lambda s: s.class_id).long()
+
+    @cached_property
+    def normal(self) -> Tensor:
+        """Unit normals, float32 [N, 3]."""
+        return self._join(lambda s: s.normals())
+
+    @cached_property
+    def rgb(self) -> Tensor:
+        """Colour samples, float32 [N, 4, 3] in 0..1."""
+        return self._join(lambda s: s.rgb).float() / 255
+
+    @cached_property
+    def points(self) -> Tensor:
+        """Places of the colour samples in index space, float32 [N, 4, 3]."""
+        return self._join(lambda s: s.subsample_points().astype(np.float32))
+
+    @cached_property
+    def seen(self) -> Tensor:
+        """bool [N]."""
+        return self._join(lambda s: s.seen)
+
+    @cached_property
+    def maps(self) -> Condition:
+        """What could be painted on each tile; row 0 is y = 0."""
+        height = np.stack([s.height[::-1].astype(np.float32) for s in self.scenes])
+        return Condition(self._tensor(np.stack([s.layout[::-1] for s in self.scenes])).long(), self._tensor(height))
+
+    @cached_property
+    def elevation(self) -> Tensor:
+        """float32 [B, Y/8, X/8] in network units around each tile's mean."""
+        return self._tensor(np.stack([network_elevation(s.elevation[::-1]) for s in self.scenes]))
 
     def features(self) -> Tensor:
         """TexVAE's 18 input channels, [N, 18]."""
@@ -43,25 +87,15 @@ class Batch:
         """The surfels that the data itself shows: one for each colour sample; the target of TexVAE's renderings."""
         n, k = self.rgb.shape[:2]
         quat = frame_quaternions(torch.stack([*tangents(self.normal), self.normal], 2))  # [N, 4]
-        return Surfels(self.points, torch.full((n, k, 2), SURFEL_SIGMA).log(), quat[:, None].expand(n, k, 4),
-                       torch.full((n, k), 4.0), self.rgb, self.normal)
+        like = {"device": self.rgb.device}
+        return Surfels(self.points, torch.full((n, k, 2), math.log(SURFEL_SIGMA), **like),
+                       quat[:, None].expand(n, k, 4), torch.full((n, k), 4.0, **like), self.rgb, self.normal)
 
+    def _join(self, what: Callable[[TrainingScene], np.ndarray]) -> Tensor:
+        return self._tensor(np.concatenate([what(s) for s in self.scenes]))
 
-def make_batch(scenes: list[TrainingScene], device: str = "cpu") -> Batch:
-    """Stack scenes of one size. Planes are turned so that row 0 is y = 0."""
-    bxyz = np.concatenate([np.insert(s.coords.astype(np.int64), 0, i, axis=1) for i, s in enumerate(scenes)])
-    join = {k: np.concatenate([getattr(s, k) for s in scenes]) for k in ("class_id", "rgb", "seen")}
-    height = np.stack([s.height[::-1].astype(np.float32) for s in scenes])
-    elevation = np.stack([network_elevation(s.elevation[::-1]) for s in scenes])
-
-    def tensor(a: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(a)).to(device)
-
-    return Batch(
-        Coords(tensor(bxyz)), tensor(join["class_id"]).long(), tensor(np.concatenate([s.normals() for s in scenes])),
-        tensor(join["rgb"]).float() / 255, tensor(np.concatenate([s.subsample_points() for s in scenes]).astype(np.float32)),
-        tensor(join["seen"]), Condition(tensor(np.stack([s.layout[::-1] for s in scenes])).long(), tensor(height)),
-        tensor(elevation))
+    def _tensor(self, a: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(a)).to(self.device)
 
 
 def network_elevation(elevation: np.ndarray) -> np.ndarray:

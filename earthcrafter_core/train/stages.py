@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from ..flow import interpolate, loss_weight
 from ..models.config import CELL, ModelConfig
-from ..models.struct_flow import CoarseFlow, FineFlow
+from ..models.struct_flow import CoarseFlow, FineFlow, dilate
 from ..models.struct_vae import StructVAE
 from ..models.tex_flow import TexFlow
 from ..models.tex_vae import Surfels, TexVAE
 from ..render import Camera, render
 from ..render.image import ssim
-from ..sparse.coords import Coords, sorted_coords
+from ..sparse.coords import Coords
 from ..weights import store
 from .batches import Batch, drop_condition, drop_relief
 
@@ -110,7 +110,7 @@ class TexVaeStage:
 class CoarseStage:
     """Which cells are occupied, by their log-likelihood (the clean sample's best estimate), and the relief."""
 
-    network, size, batch, rate = "struct-coarse", 128, 12, 1.5e-3
+    network, size, batch, rate = "struct-coarse", 128, 6, 1.5e-3
 
     def __init__(self, c: ModelConfig, folder: Path | None):
         self.module, self.height = CoarseFlow(c.coarse, c.condition), c.coarse.height
@@ -118,7 +118,7 @@ class CoarseStage:
 
     def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
         maps, relief = drop_condition(batch.maps, rng), drop_relief(batch.elevation, rng)
-        occupied = dense_cells(occupied_cells(batch.coords), len(batch.elevation), self.height, self.size // CELL)
+        occupied = dense_cells(batch.cells, len(batch), self.height, self.size // CELL)
         x1 = torch.cat([occupied * 2 - 1, batch.elevation[:, None]], 1)  # [B, Z + 1, Y, X]
         t = torch.rand(len(x1), 1, 1, 1, device=x1.device)
         noisy = interpolate(x1, torch.randn_like(x1), t)
@@ -138,7 +138,7 @@ class CoarseStage:
 class FineStage:
     """The structural latent on dilated cells, zero where there is none."""
 
-    network, size, batch, rate = "struct-fine", 128, 6, 1.5e-3
+    network, size, batch, rate = "struct-fine", 128, 4, 1.5e-3
 
     def __init__(self, c: ModelConfig, folder: Path | None):
         self.module = FineFlow(c.fine, c.condition)
@@ -149,7 +149,7 @@ class FineStage:
     def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
         with torch.no_grad():
             valid, mean, _ = self.vae.encoder(batch.coords, batch.class_id)
-            cells = dilate(valid, self.size // CELL)
+            cells = dilate(valid, (self.size // CELL, self.size // CELL))
             at = cells.find(valid.bxyz)
             x1 = mean.new_zeros(len(cells), mean.shape[1]).index_copy(0, at, self.vae.normalise(mean))  # [P, 32]
         maps = drop_condition(batch.maps, rng)
@@ -213,26 +213,12 @@ def draw(camera: Camera, s: Surfels, rows: Tensor, color: Tensor) -> Tensor:
     return render(camera, *(p.reshape(-1, *p.shape[2:]).contiguous() for p in parts)).rgb
 
 
-def occupied_cells(coords: Coords) -> Coords:
-    """The cells at L/8 that hold a voxel."""
-    return coords.pool().parents.pool().parents.pool().parents
-
-
 def dense_cells(cells: Coords, tiles: int, height: int, side: int) -> Tensor:
     """Occupied cells as a dense grid of 0 and 1, float32 [B, Z, Y, X]; cells above the grid are left out."""
     b, x, y, z = cells.bxyz[cells.bxyz[:, 3] < height].unbind(1)
     grid = torch.zeros(tiles, height, side, side, device=cells.device)
     grid[b, z, y, x] = 1
     return grid
-
-
-def dilate(cells: Coords, side: int) -> Coords:
-    """The cells and their six neighbours within 0 .. side - 1 along x and y and above the floor."""
-    steps = torch.tensor([[0, 0, 0, 0], [0, 1, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0], [0, 0, -1, 0], [0, 0, 0, 1],
-                          [0, 0, 0, -1]], device=cells.device)
-    grown = (cells.bxyz[:, None] + steps).reshape(-1, 4)
-    inside = (grown[:, 1:] >= 0).all(1) & (grown[:, 1:3] < side).all(1)
-    return sorted_coords(torch.unique(grown[inside], dim=0))[0]
 
 
 def set_statistics(module: nn.Module, latents: Tensor) -> None:

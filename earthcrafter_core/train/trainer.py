@@ -19,7 +19,7 @@ from ..data.dataset import Dataset, augment
 from ..errors import BadInput
 from ..models.config import ModelConfig, config
 from ..weights import store
-from .batches import Batch, make_batch
+from .batches import Batch
 from .stages import STAGES, Stage
 
 
@@ -128,7 +128,7 @@ def train(s: TrainSettings) -> Path:
 
 def draw_batch(data: Dataset, stage: Stage, rng: np.random.Generator, count: int, device: str) -> Batch:
     """Random crops, flipped and turned."""
-    return make_batch([augment(data.crops(rng, stage.size), rng) for _ in range(count)], device)
+    return Batch([augment(data.crops(rng, stage.size), rng) for _ in range(count)], device)
 
 
 def use_bfloat16(precision: str, device: str) -> bool:
