@@ -1,0 +1,28 @@
+"""EarthCrafter for Blender: paint what the ground is, press Generate, get a textured 3D place.
+
+This folder is the root of the extension; operators, ui and earthcrafter_core lie beside this file in it (build.py
+assembles them). Calls go one way: ui -> operators -> the modules here -> earthcrafter_core's scene and engine protocol.
+"""
+from __future__ import annotations
+
+import bpy
+
+from . import engine_service, operators, palette_icons, preferences, properties, ui
+
+
+def register() -> None:
+    """Called by Blender when the extension is switched on."""
+    bpy.utils.register_class(preferences.EarthCrafterPreferences)
+    properties.register()
+    operators.register()
+    ui.register()
+
+
+def unregister() -> None:
+    """Called by Blender when the extension is switched off, and at its end: the engine ends too."""
+    engine_service.unregister()
+    ui.unregister()
+    operators.unregister()
+    properties.unregister()
+    palette_icons.unregister()
+    bpy.utils.unregister_class(preferences.EarthCrafterPreferences)

@@ -1,0 +1,18 @@
+"""Blender operators: each reads the context, calls one function of the add-on, and reports."""
+from __future__ import annotations
+
+from . import brush, generate, layout, layout_file, paint
+
+_MODULES = (layout, paint, brush, layout_file, generate)
+
+
+def register() -> None:
+    """Register every operator."""
+    for module in _MODULES:
+        module.register()
+
+
+def unregister() -> None:
+    """Unregister in the opposite order."""
+    for module in reversed(_MODULES):
+        module.unregister()

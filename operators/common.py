@@ -1,0 +1,42 @@
+"""What all operators share: the layout to work on, and errors as one sentence in Blender's report."""
+from __future__ import annotations
+
+import bpy
+
+from ..earthcrafter_core.errors import EarthCrafterError
+from ..layout_mesh import active_layout
+
+
+def report(operator: bpy.types.Operator, error: EarthCrafterError) -> set[str]:
+    """Show the error with its remedy and end the operator without an undo step."""
+    operator.report({"ERROR"}, f"{error.message} {error.remedy}")
+    return {"CANCELLED"}
+
+
+class LayoutOperator:
+    """Mix-in: available where there is a layout in Object Mode; says why where it is not."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs a layout, and Object Mode."""
+        if active_layout(context) is None:
+            cls.poll_message_set("Make a new layout first, or select one")  # type: ignore[attr-defined]
+            return False
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Go to Object Mode first")  # type: ignore[attr-defined]
+            return False
+        return True
+
+
+def register_classes(classes: tuple[type, ...]) -> None:
+    """Register in order."""
+    for cls in classes:
+        bpy.utils.register_class(cls)
+
+
+def unregister_classes(classes: tuple[type, ...]) -> None:
+    """Unregister in the opposite order."""
+    for cls in reversed(classes):
+        bpy.utils.unregister_class(cls)
