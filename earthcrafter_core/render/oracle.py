@@ -19,7 +19,7 @@ def rasterise(camera: Camera, mean: Tensor, log_scale: Tensor, quat: Tensor, opa
     """
     seen = project(camera, mean, log_scale, quat, opacity)
     order = torch.sort(seen.depth.detach(), stable=True).indices  # [M]
-    alpha = pixel_alpha(camera, seen.centre[order], seen.inverse[order], seen.w[order], seen.opacity[order])
+    alpha = pixel_alpha(camera, seen.centre[order], seen.jacobian[order], seen.w[order], seen.opacity[order])
     alpha = torch.where(alpha < ALPHA_MIN, torch.zeros_like(alpha), alpha)  # [M, P]
     with torch.no_grad():
         after = torch.cumprod(1 - alpha, 0)  # transmittance behind each surfel if nothing ended the pixel
@@ -33,12 +33,14 @@ def rasterise(camera: Camera, mean: Tensor, log_scale: Tensor, quat: Tensor, opa
     return image.view(*shape, channels.shape[1]), (1 - last).view(shape)
 
 
-def pixel_alpha(camera: Camera, centre: Tensor, inverse: Tensor, w: Tensor, opacity: Tensor) -> Tensor:
+def pixel_alpha(camera: Camera, centre: Tensor, jacobian: Tensor, w: Tensor, opacity: Tensor) -> Tensor:
     """Steps 2 and 3 of the definition before the threshold: alpha of M surfels at the P = H W pixels, [M, P]."""
     rows = torch.arange(camera.height, dtype=centre.dtype, device=centre.device) + 0.5
     cols = torch.arange(camera.width, dtype=centre.dtype, device=centre.device) + 0.5
     pixels = torch.stack([cols.repeat(camera.height), rows.repeat_interleave(camera.width)], 1)  # [P, 2] x, y
     d = pixels[None] - centre[:, None]  # [M, P, 2]
+    (a, b), (c, e) = jacobian.permute(1, 2, 0)  # [M] each
+    inverse = torch.stack([e, -b, -c, a], 1).view(-1, 2, 2) / (a * e - b * c)[:, None, None]
     q = d @ inverse.transpose(1, 2)  # [M, P, 2]
     denominator = 1 - (q * w[:, None]).sum(2)  # [M, P]
     in_front = denominator > 0

@@ -17,7 +17,7 @@ class Projected:
     Attributes:
         index: int64 [M] rows of the input.
         centre: [M, 2] c, pixels.
-        inverse: [M, 2, 2] inverse(J), standard deviations per pixel.
+        jacobian: [M, 2, 2] J, pixels per standard deviation; EDGE_ON times the identity where edge-on.
         w: [M, 2] perspective terms.
         depth: [M] z of the centre in camera space, metres.
         opacity: [M] sigmoid of the logits.
@@ -25,7 +25,7 @@ class Projected:
 
     index: Tensor
     centre: Tensor
-    inverse: Tensor
+    jacobian: Tensor
     w: Tensor
     depth: Tensor
     opacity: Tensor
@@ -74,8 +74,6 @@ def project(camera: Camera, mean: Tensor, log_scale: Tensor, quat: Tensor, opaci
         w = axes[:, 2] / point[:, 2:]
     determinant = jacobian[:, 0, 0] * jacobian[:, 1, 1] - jacobian[:, 0, 1] * jacobian[:, 1, 0]
     edge_on = determinant.abs() < EDGE_ON * jacobian.flatten(1).norm(dim=1)
-    adjugate = torch.stack([jacobian[:, 1, 1], -jacobian[:, 0, 1], -jacobian[:, 1, 0], jacobian[:, 0, 0]], 1)
-    inverse = adjugate.view(-1, 2, 2) / torch.where(edge_on, 1.0, determinant)[:, None, None]
-    inverse = torch.where(edge_on[:, None, None], torch.eye(2, dtype=w.dtype, device=w.device) / EDGE_ON, inverse)
+    jacobian = torch.where(edge_on[:, None, None], EDGE_ON * torch.eye(2, dtype=w.dtype, device=w.device), jacobian)
     w = torch.where(edge_on[:, None], torch.zeros_like(w), w)
-    return Projected(index, centre, inverse, w, point[:, 2], torch.sigmoid(opacity[index]))
+    return Projected(index, centre, jacobian, w, point[:, 2], torch.sigmoid(opacity[index]))
