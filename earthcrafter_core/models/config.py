@@ -49,7 +49,7 @@ class CoarseConfig:
 
     Attributes:
         patch: cells of one token along x, y and z; z may span the whole column.
-        height: cells along z.
+        height: cells along z, a multiple of the patch's (45 at L = 360 becomes 46).
     """
 
     channels: int
@@ -108,7 +108,7 @@ PAPER = ModelConfig(
     "paper", 360,
     struct_vae=VaeConfig((64, 128, 256, 512), (4, 4, 4, 4), (4, 4, 4), (4, 4, 4), 4),
     tex_vae=TextureVaeConfig(128, 12, features=66),
-    coarse=CoarseConfig(768, 12, (2, 2, 2), 45),
+    coarse=CoarseConfig(768, 12, (2, 2, 2), 46),
     fine=SparseFlowConfig((512, 768), (4, 4), full=True, cross=True),
     tex_flow=SparseFlowConfig((128, 256, 512, 768), (2, 2, 4, 4), cross=True),
     condition=(64, 128, 256),

@@ -62,11 +62,14 @@ class CoarseFlow(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, features: tuple[Tensor, ...], relief: Relief) -> Tensor:
         """x [B, Z + 1, Y, X], t [B], features of `condition`, relief -> logits [B, Z, Y, X] and clean elevation, joined."""
-        b, _, ny, nx = x.shape
+        b, _, rows, columns = x.shape
         px, py, pz = self.c.patch
         nz = self.c.height // pz
-        cells = x[:, :-1].view(b, nz, pz, ny // py, py, nx // px, px).permute(0, 5, 3, 1, 6, 4, 2)  # b X Y Z px py pz
         planes = torch.cat([x[:, -1:], relief.planes(), features[2]], 1)  # [B, 3 + D, Y, X]
+        margin = (0, -columns % px, 0, -rows % py)  # 45 cells do not divide into patches of 2
+        x, planes = F.pad(x, margin), F.pad(planes, margin)
+        ny, nx = x.shape[2:]
+        cells = x[:, :-1].view(b, nz, pz, ny // py, py, nx // px, px).permute(0, 5, 3, 1, 6, 4, 2)  # b X Y Z px py pz
         d = planes.shape[1]
         planes = planes.view(b, d, ny // py, py, nx // px, px).permute(0, 4, 2, 5, 3, 1).flatten(3)  # b X Y (px py d)
         planes = planes[:, :, :, None].expand(-1, -1, -1, nz, -1)
@@ -76,7 +79,7 @@ class CoarseFlow(nn.Module):
         out = self.out(self.norm(h)).float().view(b, nx // px, ny // py, nz, px, py, pz + 1)
         logits = out[..., :pz].permute(0, 3, 6, 2, 5, 1, 4).reshape(b, self.c.height, ny, nx)
         elevation = out[..., pz].mean(3).permute(0, 2, 4, 1, 3).reshape(b, 1, ny, nx)
-        return torch.cat([logits, elevation], 1)
+        return torch.cat([logits, elevation], 1)[..., :rows, :columns]
 
     def clean(self, prediction: Tensor) -> Tensor:
         """Predicted clean sample [B, Z + 1, Y, X] (cells 2 p - 1, elevation) from the network's output."""

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from ..data.dataset import Dataset, augment
 from ..errors import BadInput
-from ..models.config import ModelConfig, config
+from ..models.config import config
 from ..weights import store
 from .batches import Batch
 from .stages import STAGES, Stage
@@ -28,7 +28,7 @@ class TrainSettings:
     """How to train one network.
 
     Attributes:
-        network: one of weights.store.NETWORKS. data: folder that `dataset build` made. out: folder for weights, state and curves.
+        network: one of weights.store.NETWORKS. data: folder that `dataset build` made. out: for weights, state and curves.
         steps: optimiser steps of the whole schedule. minutes: end the schedule earlier than that many minutes, or None.
         rate: learning rate at the start, None for the network's own. batch: samples a step, None for the network's own.
         power: of the polynomial decay to 0. ema: decay of the averaged weights. seed: of everything drawn.
