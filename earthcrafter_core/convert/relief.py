@@ -1,0 +1,149 @@
+"""Where each thing of a layout stands on the relief: the ground, levels of buildings and water, decks of bridges.
+
+Planes are float64 [H, W], metres, row 0 north; `Bodies` says for every voxel or splat by how much it rises.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from ..scene import classes as sem
+
+WATER_IDS = np.array([sem.WATER, sem.POOL], np.uint8)
+CROWN_IDS = np.array([sem.BROADLEAF, sem.CONIFER, sem.ORCHARD], np.uint8)
+BUILDING_PERCENTILE = 80  # of the ground around a building: its level, so that little of it is buried
+WATER_PERCENTILE = 10  # of the relief under a lake: its level
+SHORE_SLOPE = 0.4  # the shore comes down to the water about this steeply ...
+SHORE_WIDTH = (3.0, 30.0)  # ... within these metres
+CROWN_SIGMA = 3.0  # metres over which the relief under crowns is smoothed
+REACH = 3.0  # metres: something of a building, lake or bridge this near to its cells still belongs to it
+GROUND, BUILDING, WET, DECK, CROWN = range(5)  # bodies
+
+
+@dataclass
+class Bodies:
+    """The relief of a scene and what stands on it.
+
+    Attributes:
+        ground: float64 [H, W] the ground: shores come down to their water, the ground under buildings is the relief's.
+        building: float64 [H, W] level of the nearest building. wet: level of the nearest water.
+        deck: float64 [H, W] elevation from which the nearest bridge's heights count. crown: ground under crowns, smoothed.
+        label: int32 [H, W] number of the building in the cell, 0 elsewhere.
+        near: bool [3, H, W] whether a building, water, a bridge is within REACH.
+        cell: metres.
+    """
+
+    ground: np.ndarray
+    building: np.ndarray
+    wet: np.ndarray
+    deck: np.ndarray
+    crown: np.ndarray
+    label: np.ndarray
+    near: np.ndarray
+    cell: float
+
+    def body(self, class_id: np.ndarray, row: np.ndarray, col: np.ndarray) -> np.ndarray:
+        """Body (GROUND .. CROWN) of things [N] by their class and cell; uint8 [N]."""
+        out = np.where(sem.is_in(class_id, CROWN_IDS), CROWN, GROUND).astype(np.uint8)
+        for kind, ids in ((BUILDING, sem.BUILDING_IDS), (WET, WATER_IDS), (DECK, np.array([sem.BRIDGE], np.uint8))):
+            out[sem.is_in(class_id, ids) & self.near[kind - 1][row, col]] = kind
+        return out
+
+    def planes(self) -> np.ndarray:
+        """float64 [5, H, W]: by how much each body rises in each cell."""
+        return np.stack([self.ground, self.building, self.wet, self.deck, self.crown])
+
+
+def find_bodies(layout: np.ndarray, elevation: np.ndarray, cell: float) -> Bodies:
+    """Levels of everything on a layout.
+
+    Args:
+        layout: uint8 [H, W] class ids, row 0 north.
+        elevation: [H, W] metres.
+        cell: metres along one side of a cell.
+    """
+    relief = np.asarray(elevation, np.float64)
+    water, wet = _water(layout, relief)
+    ground = _with_shores(relief, water > 0, wet, cell)
+    label, _ = ndimage.label(sem.is_in(layout, sem.BUILDING_IDS))
+    building, near_building = _spread(_building_levels(label, layout, ground), label > 0, cell)
+    bridge = layout == sem.BRIDGE
+    deck, near_deck = _spread(np.maximum(_decks(bridge, ground), ground), bridge, cell)
+    wet_everywhere, near_wet = _spread(wet, water > 0, cell)
+    crown = ndimage.gaussian_filter(ground, CROWN_SIGMA / cell, mode="nearest")
+    return Bodies(ground, building, wet_everywhere, deck, crown, label.astype(np.int32),
+                  np.stack([near_building, near_wet, near_deck]), cell)
+
+
+def _water(layout: np.ndarray, relief: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the water in each cell (0: none) and its level; a bridge does not part the river beneath it."""
+    label = np.zeros(layout.shape, np.int64)
+    level = relief.copy()
+    for class_id in WATER_IDS:
+        here = layout == class_id
+        bodies, count = ndimage.label(here | ((layout == sem.BRIDGE) & (class_id == sem.WATER)), np.ones((3, 3)))
+        bodies = np.where(here, bodies, 0)
+        for k, box in enumerate(ndimage.find_objects(bodies, count), 1):
+            if box is not None:
+                mask = bodies[box] == k
+                level[box][mask] = np.percentile(relief[box][mask], WATER_PERCENTILE)
+        label = np.where(here, bodies + label.max(), label)
+    return label, level
+
+
+def _with_shores(relief: np.ndarray, wet: np.ndarray, level: np.ndarray, cell: float) -> np.ndarray:
+    """The relief with the water's levels in it, and shores that come down to them."""
+    if not wet.any():
+        return relief.copy()
+    away, (r, c) = ndimage.distance_transform_edt(~wet, return_indices=True)
+    away = np.maximum(away - 1, 0) * cell  # the cell next to the water lies at the water's edge
+    shore = level[r, c]
+    width = np.clip(1.5 * np.abs(relief[r, c] - shore) / SHORE_SLOPE, *SHORE_WIDTH)
+    t = np.clip((away + 0.5 * cell) / width, 0, 1)
+    t = t * t * (3 - 2 * t)  # smoothstep: level at the water, the relief's slope at the other end
+    return np.where(wet, level, shore + (relief - shore) * t)
+
+
+def _building_levels(label: np.ndarray, layout: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    """One level for each building, from the ground around it; the ground elsewhere."""
+    out = ground.copy()
+    open_ground = (label == 0) & (layout != sem.BRIDGE)
+    for k, box in enumerate(ndimage.find_objects(label), 1):
+        wide = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box)
+        mask = label[wide] == k
+        border = ndimage.binary_dilation(mask, np.ones((3, 3))) & open_ground[wide]
+        out[wide][mask] = np.percentile(ground[wide][border if border.any() else mask], BUILDING_PERCENTILE)
+    return out
+
+
+def _decks(bridge: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    """Straight lines between the ground at the ends of each bridge, along its longest axis; the ground elsewhere."""
+    out = ground.copy()
+    label, _ = ndimage.label(bridge, np.ones((3, 3)))
+    for k, box in enumerate(ndimage.find_objects(label), 1):
+        wide = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box)
+        mask = label[wide] == k
+        places = np.argwhere(mask).astype(np.float64)
+        centre = places.mean(0)
+        axis = np.linalg.eigh(np.cov(places.T) if len(places) > 1 else np.eye(2))[1][:, 1]
+        along = (np.indices(mask.shape).transpose(1, 2, 0) - centre) @ axis  # [h, w]
+        low, high = along[mask].min(), along[mask].max()
+        ring = ndimage.binary_dilation(mask, np.ones((3, 3))) & ~bridge[wide]
+        margin = min(2.0, 0.25 * (high - low))
+        ends = []
+        for side in (along <= low + margin, along >= high - margin):
+            at_end = ring & side
+            ends.append(ground[wide][at_end if at_end.any() else mask & side].mean())
+        t = np.clip((along - low) / max(high - low, 1e-9), 0, 1)
+        out[wide][mask] = (ends[0] + (ends[1] - ends[0]) * t)[mask]
+    return out
+
+
+def _spread(level: np.ndarray, mask: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
+    """The level of the nearest cell in the mask everywhere, and where that is within REACH."""
+    if not mask.any():
+        return level.copy(), np.zeros(mask.shape, bool)
+    away, (r, c) = ndimage.distance_transform_edt(~mask, return_indices=True)
+    return level[r, c], away * cell <= REACH
