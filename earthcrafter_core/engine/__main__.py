@@ -1,4 +1,4 @@
 """`python -m earthcrafter_core.engine`: serve one client on stdin and stdout."""
 from .server import main
 
-raise SystemExit(main())
+main()

@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from .. import __version__
 from ..errors import BadInput, Cancelled, EarthCrafterError
@@ -45,6 +45,7 @@ class Server:
         self._cancelled: set[str] = set()
         self._closing = threading.Event()
         self._current: str | None = None
+        self._models: tuple[tuple[object, ...], Any] | None = None  # the networks last used, by what chose them
 
     def send(self, message: Message) -> None:
         """Send from any thread; a client that is gone closes the engine."""
@@ -143,7 +144,9 @@ class Server:
             values["weights"] = Path(values["weights"])
         settings = pipeline.Settings(**values)
         out = Path(_text(message, "out"))
-        options = {"progress": _Throttled(self.send, job), "cancel": is_cancelled}
+        progress = _Throttled(self.send, job)
+        progress("load", 0, 1, 0.0)
+        options = {"progress": progress, "cancel": is_cancelled, "models": self._load_models(pipeline, settings)}
         if message["type"] == protocol.RETEXTURE:
             pipeline.retexture(Path(_text(message, "scene")), out, settings, **options)
             return out
@@ -153,6 +156,15 @@ class Server:
         finally:
             shutil.rmtree(job_folder, ignore_errors=True)
         return out
+
+
+    def _load_models(self, pipeline: ModuleType, settings: Any) -> Any:
+        """The networks for these settings; those of the last job are kept, so that the next one starts at once."""
+        key = (settings.configuration, settings.weights, settings.device)
+        if self._models is None or self._models[0] != key:
+            self._models = None  # free the old ones first
+            self._models = (key, pipeline.Models(*key))
+        return self._models[1]
 
 
 class _Throttled:
@@ -211,8 +223,8 @@ def _load_pipeline() -> ModuleType:
     return pipeline
 
 
-def main() -> int:
-    """Serve on this process's stdin and stdout; what anything else prints to stdout lands in stderr."""
+def main(load_pipeline: Callable[[], ModuleType] = _load_pipeline) -> NoReturn:
+    """Serve on this process's stdin and stdout, then exit; what anything else prints to stdout lands in stderr."""
     source = sys.stdin.buffer
     sink = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -221,6 +233,6 @@ def main() -> int:
         import msvcrt
         msvcrt.setmode(sys.stdin.fileno(), os.O_BINARY)  # type: ignore[attr-defined]
         msvcrt.setmode(sink.fileno(), os.O_BINARY)  # type: ignore[attr-defined]
-    status = Server(source, sink, _load_pipeline).run()
+    status = Server(source, sink, load_pipeline).run()
     sys.stderr.flush()
     os._exit(status)  # daemon threads may hold the pipes' locks; nothing is left to clean up

@@ -1,0 +1,38 @@
+"""Loads the assembled extension into this process's bpy, once, away from the person's own Blender settings."""
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "bl_ext.user_default.earthcrafter"
+
+
+_KEEPER = tempfile.TemporaryDirectory(prefix="earthcrafter tést ")
+USER_FOLDER = Path(_KEEPER.name)
+"""Blender's user folder for this run, with a space and an accent in its name."""
+os.environ["BLENDER_USER_RESOURCES"] = str(USER_FOLDER)  # before bpy is imported anywhere
+
+
+@cache
+def enable() -> ModuleType:
+    """The extension's package, registered."""
+    sys.path.insert(0, str(ROOT))
+    import build
+    build.assemble(USER_FOLDER / "extensions" / "user_default" / "earthcrafter")
+    import addon_utils
+    import bpy  # noqa: F401
+    module = addon_utils.enable(PACKAGE, default_set=True, persistent=True)
+    assert module is not None, "the extension did not register"
+    return module
+
+
+def part(name: str) -> ModuleType:
+    """A module of the extension."""
+    enable()
+    return importlib.import_module(f"{PACKAGE}.{name}")
