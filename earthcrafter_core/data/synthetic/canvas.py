@@ -186,12 +186,15 @@ class Canvas:
 
     def stain(self, w: tuple[slice, slice], alpha: np.ndarray, rgb: tuple[float, float, float] | np.ndarray) -> None:
         """Paint a mark over a window with opacity `alpha` [m, k]."""
-        old = self.mark[w]
-        a = np.clip(alpha, 0, 1)[..., None]
-        total = a + old[..., 3:] * (1 - a)
-        old[..., :3] = np.where(total > 0, (np.asarray(rgb, np.float32) * a + old[..., :3] * old[..., 3:] * (1 - a))
-                                / np.maximum(total, 1e-6), old[..., :3])
-        old[..., 3:] = total
+        rows, cols = np.nonzero(alpha > 0.004)
+        view = self.mark[w]
+        old = view[rows, cols]  # [m, 4]
+        a = np.clip(np.broadcast_to(alpha, view.shape[:2])[rows, cols], 0, 1).astype(np.float32)[:, None]
+        under = old[:, 3:] * (1 - a)
+        total = a + under
+        old[:, :3] = (np.asarray(rgb, np.float32) * a + old[:, :3] * under) / np.maximum(total, 1e-6)
+        old[:, 3:] = total
+        view[rows, cols] = old
 
     def band(self, points: np.ndarray, width: float, class_id: int, over: tuple[int, ...] | None = None) -> None:
         """Paint a strip along a polyline; `over`: the classes it may replace."""

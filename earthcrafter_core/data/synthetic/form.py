@@ -177,4 +177,4 @@ def crown_height(height: float, r: np.ndarray, class_id: int) -> np.ndarray:
     """Height of a crown's upper side at shares r of its radius, metres."""
     if class_id == c.CONIFER:
         return height * (1 - 0.72 * np.clip(r, 0, 1) ** 1.15)
-    return height * (0.58 + 0.42 * np.sqrt(np.clip(1 - r * r, 0, 1)))
+    return height * (0.44 + 0.56 * np.sqrt(np.clip(1 - r * r, 0, 1)))

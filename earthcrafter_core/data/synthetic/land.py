@@ -37,8 +37,7 @@ def coast(canvas: Canvas) -> None:
     canvas.taken |= inland < beach + 6
     place = frame(canvas, angle)
     reach = 0.75 * size
-    shift = -float(rng.uniform(-10, 60)) * 0
-    back = float(beach + rng.uniform(26, 40)) + shift
+    back = float(beach + rng.uniform(26, 40))
     road = _contour(inland, canvas, place, back, reach)
     if road is not None:
         r.road(canvas, road, 7.0, 2.2)
@@ -120,7 +119,7 @@ def valley(canvas: Canvas) -> None:
     pebbles = (np.abs(d) < 16) & (canvas.cover[w] == c.MEADOW) & (canvas.noise.plane(n, n, 16.0, 5)[w] > 0.5)
     canvas.paint(w, pebbles, c.ROCK if rng.random() < 0.5 else c.SAND)
     lane = r.across(rng, size, angle, float(rng.uniform(0, 25)), 8.0)
-    r.road(canvas, lane, 6.0, 0.0)
+    r.road_over_water(canvas, lane, 6.0, 0.0)
     if rng.random() < 0.7:
         k = int(rng.integers(len(stream) // 3, 2 * len(stream) // 3))
         x, y = stream[k]
@@ -159,7 +158,7 @@ def farmland(canvas: Canvas) -> None:
                 float(rng.uniform(6, 26)))
     elif extra < 0.7:
         r.lake(canvas, *rng.uniform(40, size - 40, 2), float(rng.uniform(10, 30)), c.MEADOW)
-    r.road(canvas, lane, float(rng.choice([4.5, 6.0])), 0.0)
+    r.road_over_water(canvas, lane, float(rng.choice([4.5, 6.0])), 0.0)
     for _ in range(int(rng.integers(1, 3))):
         _farmyard(canvas, lane)
     fields(canvas, angle, (c.CROPLAND, c.CROPLAND, c.CROPLAND, c.MEADOW, c.ORCHARD, c.SOIL), (c.MEADOW,))
@@ -253,8 +252,7 @@ def _fill(canvas: Canvas, class_id: int, mask: np.ndarray) -> None:
         g.field(canvas, w, inside, angle, class_id)
     elif class_id == c.BRIDGE:
         canvas.paint(w, inside, int(rng.choice([c.WATER, c.ROAD, c.MEADOW])))
-        canvas.decks_over = None
-        _deck_over(canvas, w, inside)
+        _deck_over(canvas, w)
     elif class_id == c.ROCK:
         canvas.ground[w] += inside * np.clip(0.8 * canvas.noise.plane(canvas.n, canvas.n, 8.0, 3)[w], -0.2, 2.0)
     elif class_id == c.RAILWAY:
@@ -316,7 +314,7 @@ def _crowd(canvas: Canvas, class_id: int, mask: np.ndarray, angle: float) -> Non
             b.build(canvas, class_id, x, y, angle, hu, hv, apron=float(rng.choice([0.5, 2.0])))
 
 
-def _deck_over(canvas: Canvas, w: tuple[slice, slice], inside: np.ndarray) -> None:
+def _deck_over(canvas: Canvas, w: tuple[slice, slice]) -> None:
     """One straight deck over an area along its longer side."""
     rows, cols = (w[0].stop - w[0].start) / 2, (w[1].stop - w[1].start) / 2
     x, y = (w[1].start + w[1].stop) / 4, canvas.size - (w[0].start + w[0].stop) / 4
@@ -325,4 +323,3 @@ def _deck_over(canvas: Canvas, w: tuple[slice, slice], inside: np.ndarray) -> No
         r.bridge(canvas, (x - cols / 2, y), (x + cols / 2, y), min(rows, 24.0), height)
     else:
         r.bridge(canvas, (x, y - rows / 2), (x, y + rows / 2), min(cols, 24.0), height)
-    del inside

@@ -1,6 +1,8 @@
 """Tileable noise, looked up by position."""
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import ndimage
 
@@ -8,10 +10,24 @@ SIDE = 512  # samples along one side of a tile
 PITCH = 0.5  # metres between two samples
 
 
-class Noise:
-    """Smooth noise fields of several wavelengths over a tile of 256 m, made at first use.
+@lru_cache(maxsize=None)
+def _tile(wavelength: float, which: int) -> np.ndarray:
+    """A noise tile with features of about `wavelength` metres, standard normal samples, float32 [SIDE, SIDE]."""
+    rng = np.random.default_rng((int(wavelength * 16), which))
+    sigma = wavelength / PITCH / 3.0
+    step = 1 << (max(1, int(sigma / 2)).bit_length() - 1)
+    field = rng.standard_normal((SIDE // step, SIDE // step)).astype(np.float32)
+    if sigma > 0.4:
+        field = ndimage.gaussian_filter(field, sigma / step, mode="wrap")
+    if step > 1:
+        field = ndimage.zoom(field, step, order=1, mode="grid-wrap", grid_mode=True)
+    return ((field - field.mean()) / field.std()).astype(np.float32)
 
-    Values are standard normal in each sample; `field(w)` has features of about `w` metres.
+
+class Noise:
+    """Noise fields of several wavelengths: each scene shifts and turns the same tiles of 256 m in its own way.
+
+    Values are standard normal in each sample.
     """
 
     def __init__(self, rng: np.random.Generator):
@@ -19,18 +35,13 @@ class Noise:
         self._fields: dict[tuple[float, int], np.ndarray] = {}
 
     def field(self, wavelength: float, which: int = 0) -> np.ndarray:
-        """Noise tile, float32 [SIDE, SIDE]; another `which` gives an independent one."""
+        """Noise tile with features of about `wavelength` metres, float32 [SIDE, SIDE]; `which`: independent ones, 0..7."""
         key = (wavelength, which)
         if key not in self._fields:
             rng = np.random.default_rng((self._seed, int(wavelength * 16), which))
-            sigma = wavelength / PITCH / 3.0
-            step = max(1, int(sigma / 2))
-            step = 1 << (step.bit_length() - 1)
-            white = rng.standard_normal((SIDE // step, SIDE // step)).astype(np.float32)
-            smooth = ndimage.gaussian_filter(white, sigma / step, mode="wrap") if sigma > 0.4 else white
-            if step > 1:
-                smooth = ndimage.zoom(smooth, step, order=1, mode="grid-wrap", grid_mode=True)
-            self._fields[key] = ((smooth - smooth.mean()) / smooth.std()).astype(np.float32)
+            tile = _tile(wavelength, int(rng.integers(8)) * 8 + which)
+            tile = np.roll(tile, tuple(rng.integers(0, SIDE, 2)), (0, 1))
+            self._fields[key] = np.ascontiguousarray(tile[::int(rng.choice([-1, 1])), ::int(rng.choice([-1, 1]))])
         return self._fields[key]
 
     def at(self, x: np.ndarray, y: np.ndarray, wavelength: float, which: int = 0) -> np.ndarray:

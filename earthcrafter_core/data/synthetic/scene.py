@@ -124,7 +124,7 @@ def _refine(canvas: Canvas, solid: Solid, shell: Shell) -> tuple[np.ndarray, np.
         dx, dy = x[tree] - trees[:, 0], y[tree] - trees[:, 1]
         cone = trees[:, 4] == c.CONIFER
         lift = np.where(cone, 0.35 * np.hypot(dx, dy) + 0.3,
-                        (height[tree] - 0.58 * trees[:, 2]) * (trees[:, 3] / (0.42 * trees[:, 2])) ** 2)
+                        (height[tree] - 0.44 * trees[:, 2]) * (trees[:, 3] / (0.56 * trees[:, 2])) ** 2)
         lump = canvas.noise.at(x[tree], y[tree] + height[tree], 2.0, 5) * 0.25
         n = np.stack([dx + lump * trees[:, 3], dy - lump * trees[:, 3], np.maximum(lift, 0.05 * trees[:, 3])], 1)
         shell.normal[tree] = n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-6)

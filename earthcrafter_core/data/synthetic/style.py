@@ -89,7 +89,7 @@ def draw_style(rng: np.random.Generator) -> Style:
     walls = list(WALLS)
     kinds = tuple(walls[int(k)] for k in rng.choice(len(walls), int(rng.integers(1, 4)), replace=False))
     return Style(ground, _name(PITCHED, rng), _name(FLAT, rng), kinds, dryness, sun,
-                 float(rng.uniform(0, 0.15)), float(rng.uniform(0.92, 1.06)))
+                 float(rng.uniform(0, 0.15)), float(rng.uniform(1.0, 1.18)))
 
 
 def _name(table: dict, rng: np.random.Generator) -> str:

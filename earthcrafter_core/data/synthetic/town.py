@@ -31,7 +31,7 @@ def suburb(canvas: Canvas) -> None:
     angle = float(rng.uniform(0, np.pi))
     place = frame(canvas, angle)
     reach = 0.75 * canvas.size
-    spacing = float(rng.uniform(66, 84))
+    spacing = float(rng.uniform(58, 78))
     sway = float(rng.choice([0.0, 3.0, 8.0]))
     shift = float(rng.uniform(-spacing / 2, spacing / 2))
     streets = [street(canvas, place, -reach, v, reach, v, sway) for v in np.arange(-reach + shift, reach, spacing)]
@@ -44,7 +44,9 @@ def suburb(canvas: Canvas) -> None:
         _park(canvas, *place(float(rng.uniform(-60, 60)), float(rng.uniform(-60, 60))), float(rng.uniform(28, 45)))
     front = float(rng.uniform(12, 16)) + width / 2
     for line in streets:
-        _lots(canvas, line, front, width / 2 + pavement, float(rng.uniform(19, 26)))
+        _lots(canvas, line, front, width / 2 + pavement, float(rng.uniform(16, 23)))
+    for line in cross:
+        _lots(canvas, line, front, width / 2 + pavement, float(rng.uniform(18, 26)))
     conifers = float(rng.uniform(0, 0.35))
     for line in streets:
         for side in (-1, 1):
@@ -68,7 +70,7 @@ def _lots(canvas: Canvas, line: np.ndarray, front: float, kerb: float, step: flo
             nx, ny = -np.sin(a) * side, np.cos(a) * side
             back = front + float(rng.normal(0, 1.0))
             facing = a if side > 0 else a + np.pi  # the v axis points away from the street
-            hu, hv = float(rng.uniform(5.0, step / 2 - 2.5)), float(rng.uniform(4.0, 5.6))
+            hu, hv = float(rng.uniform(5.2, step / 2 - 1.6)), float(rng.uniform(4.0, 5.8))
             house = b.build(canvas, c.HOUSE, x + nx * back, y + ny * back, facing, hu, hv, apron=1.2)
             if house is None:
                 continue
@@ -187,10 +189,9 @@ def _block(canvas: Canvas, place, angle: float, u: float, v: float, hu: float, h
             tu, tv = float(rng.uniform(9, 17)), float(rng.uniform(9, 17))
             b.build(canvas, c.TOWER, *place(u + float(rng.uniform(-1, 1)) * max(hu - tu, 0),
                                             v + float(rng.uniform(-1, 1)) * max(hv - tv, 0)), angle, tu, tv, apron=3)
-        _infill(canvas, place, angle, u, v, hu, hv, 3, (c.COMMERCIAL,))
-        g.scatter(canvas, 0)
+        _infill(canvas, place, angle, u, v, hu, hv, (c.COMMERCIAL,))
     elif kind == "offices":
-        _infill(canvas, place, angle, u, v, hu, hv, 8, (c.COMMERCIAL, c.COMMERCIAL, c.APARTMENTS, c.TOWER))
+        _infill(canvas, place, angle, u, v, hu, hv, (c.COMMERCIAL, c.COMMERCIAL, c.APARTMENTS, c.APARTMENTS, c.TOWER))
     elif kind == "court":
         w, a, e = canvas.box(x, y, angle, hu, hv)
         canvas.paint(w, (np.abs(a) < hu - 10) & (np.abs(e) < hv - 10) & ~canvas.taken[w], c.LAWN)
@@ -213,20 +214,26 @@ def _block(canvas: Canvas, place, angle: float, u: float, v: float, hu: float, h
         _trees_in(canvas, place, u, v, hu - 3, hv - 3, 14)
     else:
         r.parking(canvas, *place(u + hu / 2, v), angle, hu / 2 - 2, hv - 3)
-        _infill(canvas, place, angle, u - hu / 2, v, hu / 2, hv, 6, (c.COMMERCIAL, c.APARTMENTS, c.STRUCTURE))
+        _infill(canvas, place, angle, u - hu / 2, v, hu / 2, hv, (c.COMMERCIAL, c.APARTMENTS, c.COMMERCIAL, c.STRUCTURE))
 
 
-def _infill(canvas: Canvas, place, angle: float, u: float, v: float, hu: float, hv: float, tries: int,
+def _infill(canvas: Canvas, place, angle: float, u: float, v: float, hu: float, hv: float,
             classes: tuple[int, ...]) -> None:
+    """Split a rectangle into lots and build on nearly all of them, wall to wall or with gaps."""
     rng = canvas.rng
-    for _ in range(tries * 3):
-        bu, bv = float(rng.uniform(7, 18)), float(rng.uniform(7, 15))
-        if bu > hu or bv > hv:
-            continue
-        sign_u, sign_v = rng.choice([-1.0, 1.0], 2)
-        du = sign_u * (hu - bu) * (1.0 if rng.random() < 0.7 else float(rng.random()))
-        dv = sign_v * (hv - bv) * (1.0 if rng.random() < 0.7 else float(rng.random()))
-        b.build(canvas, int(rng.choice(classes)), *place(u + float(du), v + float(dv)), angle, bu, bv, apron=0.2)
+    if max(hu, hv) > float(rng.uniform(11, 19)):
+        t = float(rng.uniform(0.35, 0.65))
+        if hu >= hv:
+            _infill(canvas, place, angle, u - hu * (1 - t), v, hu * t, hv, classes)
+            _infill(canvas, place, angle, u + hu * t, v, hu * (1 - t), hv, classes)
+        else:
+            _infill(canvas, place, angle, u, v - hv * (1 - t), hu, hv * t, classes)
+            _infill(canvas, place, angle, u, v + hv * t, hu, hv * (1 - t), classes)
+        return
+    gap = float(rng.choice([0.3, 0.8, 2.5]))
+    if min(hu, hv) - gap < 3.5 or rng.random() < 0.08:
+        return
+    b.build(canvas, int(rng.choice(classes)), *place(u, v), angle, hu - gap, hv - gap, apron=0.0)
 
 
 def _trees_in(canvas: Canvas, place, u: float, v: float, hu: float, hv: float, count: int) -> None:
@@ -258,8 +265,8 @@ def village(canvas: Canvas) -> None:
         stream = r.across(rng, size, angle + np.pi / 2 + float(rng.normal(0, 0.2)), float(rng.uniform(-70, 70)), 10.0)
         r.river(canvas, stream, float(rng.uniform(5, 10)))
     for line in branch:
-        r.road(canvas, line, 5.0, 0.0, False)
-    r.road(canvas, main, 6.0, 1.4, True)
+        r.road_over_water(canvas, line, 5.0, 0.0, False)
+    r.road_over_water(canvas, main, 6.0, 1.4, True)
     for _ in range(20):
         x, y, a = list(r.stations(main, 8.0))[int(rng.integers(10, 30))]
         if b.church(canvas, x - np.sin(a) * 22, y + np.cos(a) * 22, a + np.pi / 2 * float(rng.integers(0, 2))):
@@ -312,7 +319,6 @@ def fields(canvas: Canvas, angle: float, kinds: tuple[int, ...], over: tuple[int
     u, v = x * cos + y * sin + bend, y * cos - x * sin + bend
     step_v = float(rng.uniform(55, 120))
     strip = np.floor((v + 2000) / step_v).astype(int)
-    everything = (slice(0, canvas.n), slice(0, canvas.n))
     margin = np.abs(np.mod(v + 2000, step_v) - step_v / 2) > step_v / 2 - 1.3
     for k in np.unique(strip):
         step_u = float(rng.uniform(70, 170))
@@ -329,7 +335,6 @@ def fields(canvas: Canvas, angle: float, kinds: tuple[int, ...], over: tuple[int
                 g.orchard(canvas, w, mask[w], turn, bool(rng.random() < 0.5))
             else:
                 g.field(canvas, w, mask[w], turn, kind)
-    del everything
 
 
 def campus(canvas: Canvas) -> None:
@@ -411,14 +416,14 @@ def industrial(canvas: Canvas) -> None:
     if crossed is not None and rng.random() < 0.6:
         u = float(us[len(us) // 2])
         r.bridge(canvas, place(u, rail - 55), place(u, rail + 55), 10.0, 6.5)
-    for _ in range(90):
+    for _ in range(220):
         u, v = (float(t) for t in rng.uniform(-size * 0.62, size * 0.62, 2))
         hu, hv = float(rng.uniform(10, 36)), float(rng.uniform(8, 22))
         kind = int(rng.choice([c.INDUSTRIAL, c.INDUSTRIAL, c.COMMERCIAL, c.STRUCTURE], p=[0.5, 0.3, 0.12, 0.08]))
         if kind == c.STRUCTURE:
             hu, hv = float(rng.uniform(3, 7)), float(rng.uniform(2.5, 4))
         x, y = place(u, v)
-        if b.build(canvas, kind, x, y, angle, hu, hv, apron=3.0) and kind == c.INDUSTRIAL:
+        if b.build(canvas, kind, x, y, angle, hu, hv, apron=2.0) and kind == c.INDUSTRIAL:
             _yard(canvas, x, y, angle, hu, hv)
     for _ in range(14):
         x, y = (float(t) for t in rng.uniform(5, size - 5, 2))

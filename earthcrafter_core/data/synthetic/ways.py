@@ -12,9 +12,8 @@ from .canvas import Canvas, Deck, line, smooth_line
 WHITE, YELLOW = (206, 205, 200), (196, 172, 96)
 
 
-def road(canvas: Canvas, points: np.ndarray, width: float = 7.0, pavement: float = 1.6, marks: bool = True,
-         cars: float = 0.25) -> None:
-    """A road along a polyline [K, 2] with pavements, centre and edge lines, worn tracks and parked cars' stains."""
+def road(canvas: Canvas, points: np.ndarray, width: float = 7.0, pavement: float = 1.6, marks: bool = True) -> None:
+    """A road along a polyline [K, 2] with pavements, centre and edge lines, worn tracks and patches."""
     w, d, s = canvas.near(points, width / 2 + pavement + 1)
     far = np.abs(d)
     solid = canvas.cover[w] != c.ROAD
@@ -37,6 +36,23 @@ def road(canvas: Canvas, points: np.ndarray, width: float = 7.0, pavement: float
     canvas.stain(w, 0.12 * line(far - width / 4, 0.9) * inside, (80, 80, 82))
     canvas.stain(w, 0.25 * ((canvas.noise.plane(canvas.n, canvas.n, 8.0, 6)[w] > 1.7) & inside), (86, 86, 88))
     canvas.take(w, far <= width / 2 + pavement)
+
+
+def road_over_water(canvas: Canvas, points: np.ndarray, width: float, pavement: float, marks: bool = True) -> None:
+    """A road whose line may cross water that is already there: the water stays, bridges carry the road."""
+    water = canvas.cover == c.WATER
+    road(canvas, points, width, pavement, marks)
+    canvas.cover[water] = c.WATER
+    canvas.mark[water] = 0
+    places = list(stations(points, 2.0))
+    wet = np.array([0 <= x < canvas.size and 0 <= y < canvas.size and bool(water[canvas.cell(x, y)])
+                    for x, y, _ in places])
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], wet, [False]]).astype(int)))
+    for first, last in edges.reshape(-1, 2):
+        ramp = 11  # stations, 22 m
+        a, b = places[max(0, first - ramp)], places[min(len(places) - 1, last + ramp)]
+        if (last - first) * 2 < 160:
+            bridge(canvas, a[:2], b[:2], width + 2.0 + pavement, 4.2)
 
 
 def crossing(canvas: Canvas, x: float, y: float, angle: float, width: float) -> None:
