@@ -1,0 +1,143 @@
+"""The files that a generation leaves behind, written as a whole or not at all.
+
+scene.json, voxels.npz, structure.npz (for retexture), splats.ply, points.ply and mesh.glb are written into a temporary
+folder beside the result's, which takes its place when all are complete.
+"""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadInput, WriteError
+from ..scene.splats import Splats
+from ..scene.voxels import VoxelScene
+from .glb import write_glb
+from .mesh import build_mesh
+from .ply import Points, read_points, read_splats, write_points, write_splats
+
+SCENE, VOXELS, STRUCTURE, SPLATS, POINTS, MESH = ("scene.json", "voxels.npz", "structure.npz", "splats.ply", "points.ply",
+                                                  "mesh.glb")
+FILES = (SCENE, VOXELS, STRUCTURE, SPLATS, POINTS, MESH)
+MIN_FREE_BYTES = 64 * 1024 ** 2
+"""A tile's files need about 30 MB; with less than this free, a run would be in vain."""
+_REMEDY = "Choose another folder or free some space."
+__all__ = ["FILES", "check_writable", "read_points", "read_scene", "read_splats", "read_structure", "read_voxels",
+           "write_generation"]
+
+
+def check_writable(out: Path) -> None:
+    """Raise WriteError where a result could not be written to `out`; to be called before the work begins."""
+    out = Path(out).absolute()
+    try:
+        if out.exists() and not out.is_dir():
+            raise WriteError(f"{out} is a file, not a folder.", "Choose another folder.")
+        parent = next(p for p in out.parents if p.exists())
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+        free = shutil.disk_usage(parent).free
+    except OSError as e:
+        raise WriteError(f"The folder {out} cannot be written ({e.strerror or e}).", _REMEDY) from e
+    if free < MIN_FREE_BYTES:
+        raise WriteError(f"There are only {free // 1024 ** 2} MB free for {out}.", _REMEDY)
+
+
+def write_generation(out: Path, scene: dict[str, Any], voxels: VoxelScene, splats: Splats,
+                     structure: dict[str, np.ndarray]) -> None:
+    """Write a whole result; an older one in `out` is replaced when the new one is complete, other files there are kept.
+
+    Args:
+        out: the result's folder; made where it does not exist.
+        scene: content of scene.json.
+        voxels, splats: the draped scene.
+        structure: arrays that `read_structure` gives back.
+
+    Raises:
+        WriteError: a folder that cannot be written, a full disk. Nothing is left behind then.
+    """
+    mesh = build_mesh(voxels, splats)
+    scene = scene | {"counts": {**scene.get("counts", {}), "vertices": len(mesh.vertices), "triangles": len(mesh.faces)}}
+    with _replacing(Path(out).absolute()) as folder:
+        np.savez_compressed(folder / VOXELS, coords=voxels.coords.astype(np.int32), class_id=voxels.class_id.astype(np.uint8),
+                            rgb=voxels.rgb.astype(np.uint8), origin=np.asarray(voxels.origin, np.float64),
+                            voxel_size=np.float64(voxels.voxel_size))
+        np.savez_compressed(folder / STRUCTURE, **structure)  # type: ignore[arg-type]
+        write_splats(folder / SPLATS, splats)
+        write_points(folder / POINTS, Points(splats.mean, splats.normals(), splats.rgb(), splats.class_id))
+        write_glb(folder / MESH, mesh)
+        (folder / SCENE).write_text(json.dumps(scene, indent=1) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """A temporary folder that takes the place of `out` at the end; after any error nothing of it is left."""
+    missing = [p for p in out.parents if not p.exists()]  # nearest first
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.new")
+    old = out.with_name(f".{out.name}.{os.getpid()}.old")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if not out.exists():
+            os.rename(temporary, out)
+            return
+        os.rename(out, old)
+        try:
+            for entry in old.iterdir():
+                if entry.name not in FILES:
+                    os.rename(entry, temporary / entry.name)
+            os.rename(temporary, out)
+        except BaseException:
+            for entry in temporary.iterdir():
+                if entry.name not in FILES:
+                    os.rename(entry, old / entry.name)
+            os.rename(old, out)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException as e:
+        shutil.rmtree(temporary, ignore_errors=True)
+        for folder in missing:
+            try:
+                folder.rmdir()
+            except OSError:
+                break
+        if isinstance(e, OSError):
+            raise WriteError(f"The result could not be written to {out} ({e.strerror or e}).", _REMEDY) from e
+        raise
+
+
+def read_scene(folder: Path) -> dict[str, Any]:
+    """scene.json of a result. Raises BadInput where the folder holds no whole result."""
+    try:
+        scene = json.loads((Path(folder) / SCENE).read_text(encoding="utf-8"))
+        if not isinstance(scene, dict):
+            raise ValueError("no JSON object")
+        return scene
+    except (OSError, ValueError) as e:
+        raise BadInput(f"The folder {folder} holds no generated scene ({e}).",
+                       "Give the folder of a result, the one with scene.json.") from e
+
+
+def read_voxels(folder: Path) -> VoxelScene:
+    """voxels.npz of a result. Raises BadInput."""
+    a = _read_arrays(Path(folder) / VOXELS, ("coords", "class_id", "rgb", "origin", "voxel_size"))
+    return VoxelScene(a["coords"], a["class_id"], a["rgb"], a["origin"], float(a["voxel_size"]))
+
+
+def read_structure(folder: Path) -> dict[str, np.ndarray]:
+    """structure.npz of a result: the arrays that were given to `write_generation`. Raises BadInput."""
+    return _read_arrays(Path(folder) / STRUCTURE, ())
+
+
+def _read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as f:
+            return {k: f[k] for k in (names or f.files)}
+    except Exception as e:  # zipfile, ValueError, KeyError, OSError: all mean the same to the person
+        raise BadInput(f"The file {path} cannot be read ({e}).", "Generate the scene again.") from e
