@@ -48,7 +48,17 @@ def disk(radius: int) -> np.ndarray:
 def opening(mask: np.ndarray, radius: float) -> np.ndarray:
     """Binary opening by a disc of `radius` cells; by distance transforms, so that the radius costs nothing."""
     eroded = ndimage.distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1] > radius
-    return mask & (ndimage.distance_transform_edt(~eroded) <= radius) if eroded.any() else np.zeros_like(mask)
+    return mask & _within(eroded, radius)
+
+
+def closing(mask: np.ndarray, radius: float) -> np.ndarray:
+    """Binary closing by a disc of `radius` cells."""
+    return mask | (ndimage.distance_transform_edt(_within(mask, radius)) > radius)
+
+
+def _within(mask: np.ndarray, distance: float) -> np.ndarray:
+    """Cells at most `distance` cells away from the mask."""
+    return ndimage.distance_transform_edt(~mask) <= distance if mask.any() else mask.copy()
 
 
 def without_small(mask: np.ndarray, area: int) -> np.ndarray:
@@ -124,19 +134,28 @@ def greenness(rgb: np.ndarray) -> np.ndarray:
     return (2 * rgb[..., 1] - rgb[..., 0] - rgb[..., 2]) / np.maximum(rgb.sum(-1), 1)
 
 
-def buildings(p: Planes, min_area: int = 20) -> np.ndarray:
+def roughness(p: Planes) -> np.ndarray:
+    """Residual in metres of the best plane through the raised surface near each cell, [H, W]; 9 where there is none."""
+    _, residual = fit_planes(p.top, (p.top > RAISED) & ~p.empty)
+    return ndimage.minimum_filter(np.where(np.isfinite(residual), residual, 9.0), 5)
+
+
+def buildings(p: Planes, wet: np.ndarray, min_area: int = 20) -> np.ndarray:
     """Cells of buildings, bool [H, W].
 
-    By the file's own code 6 where it has one; else by planarity (the best plane around a cell), by whether pulses
+    By the file's own codes where it has them; else by planarity (the best plane around a cell), by whether pulses
     went on to the ground (trees let them through) and by colour.
+
+    Args:
+        p: the planes. wet: cells of water. min_area: cells of the smallest building.
     """
-    raised = p.top > RAISED
-    _, residual = fit_planes(p.top, raised & ~p.empty)
-    rough = ndimage.minimum_filter(np.where(np.isfinite(residual), residual, 9.0), 5)
+    raised = (p.top > RAISED) & ~wet
+    rough = roughness(p)
     if 6 in p.code:
-        vegetation = ndimage.uniform_filter(p.code[5], 3) > 0.4
-        solid = (rough < 0.35) & ~vegetation & raised  # roofs that the file left unclassified, a stadium's stands
-        seed = (p.code[6] > 0.3) | (opening(solid, 3.0) & without_small(solid, 300))
+        vegetation = ndimage.uniform_filter(p.code[5], 3) > 0.25
+        rest = raised & ~vegetation & (p.top > 2.6)  # what the file left unclassified: stands, sheds, roofs
+        solid = opening(rest & (rough < 0.35), 3.0) | opening(rest & (rough < 0.8), 4.0)
+        seed = (p.code[6] > 0.3) | (without_small(solid, 60))
         mask = ndimage.binary_closing(seed, SQUARE3, iterations=2) & (p.top > 1.5)
     else:
         green = ndimage.uniform_filter(greenness(p.rgb), 3)
@@ -146,9 +165,9 @@ def buildings(p: Planes, min_area: int = 20) -> np.ndarray:
                  + (0.10 - np.minimum(several, 0.6)) * 1.2 + (0.06 - green) * 2.5)
         likely = raised & (ndimage.uniform_filter(np.where(raised, score, -0.3), 3) > 0)
         mask = opening(ndimage.binary_closing(likely, SQUARE3), 1.5)
-        mask = _vote(mask, np.where(np.isfinite(score), score, -1), raised)
+        mask = _vote(mask, score, raised)
     mask = ndimage.binary_closing(np.pad(mask, 3), disk(2))[3:-3, 3:-3]
-    mask = ndimage.binary_fill_holes(mask) & ((p.top > 1.5) | _small_holes(~mask, 12))
+    mask = ndimage.binary_fill_holes(mask) & ((p.top > 1.5) | _small_holes(~mask, 12)) & ~wet
     mask = opening(ndimage.median_filter(mask, 3), 1.0)
     return without_small(mask, min_area)
 
@@ -166,77 +185,92 @@ def _small_holes(mask: np.ndarray, area: int) -> np.ndarray:
     return mask & ~without_small(mask, area)
 
 
-def building_kinds(mask: np.ndarray, height: np.ndarray, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Building class of each cell from its footprint's area, height and roof.
+def building_kinds(mask: np.ndarray, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Building class of each cell from the area, width, height, roof and neighbours of its footprint.
+
+    Args:
+        mask: cells of buildings, bool [H, W]. height: metres above ground [H, W].
 
     Returns:
         class_id: uint8 [H, W], 0 outside buildings.
         labels: int32 [H, W] number of the footprint, 0 outside.
     """
-    labels, count = ndimage.label(mask, SQUARE3)
+    labels, count = ndimage.label(mask)
     index = np.arange(count + 1)
     area = np.bincount(labels.ravel(), minlength=count + 1)
-    tall = np.zeros(count + 1)
-    typical = np.zeros(count + 1)
-    extent = np.ones(count + 1)
+    planes, _ = fit_planes(height, mask)
+    flat = ndimage.mean(np.hypot(planes[..., 0], planes[..., 1]) < 0.12, labels, index)
+    width = 2 * ndimage.maximum(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1], labels, index)
+    tall, typical = np.zeros(count + 1), np.zeros(count + 1)
     for k, part in enumerate(ndimage.find_objects(labels), 1):
-        inside = labels[part] == k
-        tall[k], typical[k] = np.percentile(height[part][inside], [90, 50])
-        extent[k] = area[k] / inside.size
-    near = _neighbours(labels, area, index)
+        tall[k], typical[k] = np.percentile(height[part][labels[part] == k], [90, 50])
+    homely = (area > 60) & (area < 480) & (width >= 5.5) & (typical > 2.8) & (tall < 11)
+    homes, big = _nearby(labels, homely, 60), _nearby(labels, area >= 1800, 90)
     kind = np.full(count + 1, c.COMMERCIAL, np.uint8)
     kind[(area < 2500) & (typical >= 9)] = c.APARTMENTS
-    kind[(area < 480) & (tall < 11)] = c.HOUSE
-    kind[(area < 800) & (tall < 10) & (near >= 4)] = c.HOUSE  # adjoining houses of a settlement
-    kind[(area >= 12000) | ((area >= 1200) & (typical >= 14))] = c.INDUSTRIAL
-    kind[(tall >= 28) & (area < 3000)] = c.TOWER
-    kind[(area < 45) | ((tall < 3.2) & (area < 400))] = c.STRUCTURE
+    kind[homely & ((homes >= 3) | (big < 1))] = c.HOUSE
+    kind[(area < 800) & (tall < 10) & (homes >= 4)] = c.HOUSE  # adjoining houses of a settlement
+    kind[((area >= 12000) & (flat > 0.6)) | ((area >= 1000) & (typical >= 13) & (flat > 0.3) & (tall < 28))] = c.INDUSTRIAL
+    kind[(kind == c.APARTMENTS) & (big >= 2) & (homes < 3)] = c.INDUSTRIAL
+    kind[(tall >= 28) & (area < 2000)] = c.TOWER
+    kind[(area < 45) | (width < 5.5) & (area < 150) | (typical < 3.2) & (area < 400) & (homes < 3)] = c.STRUCTURE
     kind[0] = 0
     return kind[labels], labels.astype(np.int32)
 
 
-def _neighbours(labels: np.ndarray, area: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Number of house-sized footprints within 60 cells of each footprint, [count + 1]."""
-    if len(index) < 3:
-        return np.zeros(len(index))
-    from scipy.spatial import cKDTree
+def _nearby(labels: np.ndarray, which: np.ndarray, distance: float) -> np.ndarray:
+    """Number of other footprints of those in `which` [B + 1] within a distance in cells of each footprint, [B + 1].
 
-    centres = np.array(ndimage.center_of_mass(labels > 0, labels, index[1:]))
-    homes = (area[1:] > 60) & (area[1:] < 400)
-    if not homes.any():
-        return np.zeros(len(index))
-    found = cKDTree(centres[homes]).query_ball_point(centres, 60, return_length=True)
-    return np.concatenate([[0], found - homes])
+    Distances are between centres, less half the length of the larger footprint.
+    """
+    out = np.zeros(len(which))
+    if not which[1:].any():
+        return out
+    parts = ndimage.find_objects(labels)
+    centre = np.array([[(s.start + s.stop) / 2 for s in part] for part in parts])
+    reach = np.array([max(s.stop - s.start for s in part) / 2 for part in parts])
+    for k in np.flatnonzero(which[1:]):
+        near = np.hypot(*(centre - centre[k]).T) < distance + max(reach[k] - 15, 0)
+        near[k] = False
+        out[1:] += near
+    return out
 
 
-def water(p: Planes, ground: np.ndarray, building: np.ndarray, min_area: int = 120) -> np.ndarray:
-    """Cells of water, bool [H, W]: the file's code 9, or flat, low places where the pulses found nothing.
+def water(p: Planes, ground: np.ndarray, min_area: int = 120) -> np.ndarray:
+    """Cells of water, bool [H, W]: the file's code 9, and low places where the pulses found nothing.
+
+    Dark roofs swallow pulses too: holes with a raised plane around them are left out.
 
     Args:
-        p: the planes. ground: terrain in metres [H, W]. building: cells of buildings.
+        p: the planes. ground: terrain in metres [H, W]. min_area: cells of the smallest water.
     """
-    if 9 in p.code:
-        wet = p.code[9] > 0.4
-        mask = ndimage.binary_closing(wet, disk(3))
-        # narrow reaches that reflected nothing: empty cells beside code 9, no higher than its surroundings
-        quiet = opening(p.empty & p.surveyed & ~building & (p.top < 1.0), 1.5)
-    else:
-        mask = np.zeros(p.top.shape, bool)
-        density = ndimage.gaussian_filter((~p.empty).astype(float), 2.0)
-        quiet = opening(p.surveyed & ~building & (density < 0.45) & (p.top < 1.5), 2.0)
-    labels, count = ndimage.label(quiet)
+    mask = ndimage.binary_closing(p.code[9] > 0.4, disk(3)) if 9 in p.code else np.zeros(p.top.shape, bool)
+    density = ndimage.gaussian_filter((~p.empty).astype(float), 2.0) / max(np.mean(~p.empty[p.surveyed]), 0.1)
+    quiet = opening(p.surveyed & (density < 0.55) & ~mask, 1.5)
+    roof = (p.top > RAISED) & (roughness(p) < 0.5)
+    if 6 in p.code:
+        roof |= p.code[6] > 0.3
+    labels, _ = ndimage.label(quiet)
     for k, part in enumerate(ndimage.find_objects(labels), 1):
-        grown = tuple(slice(max(s.start - 8, 0), s.stop + 8) for s in part)
+        grown = tuple(slice(max(s.start - 14, 0), s.stop + 14) for s in part)
         own = labels[grown] == k
-        if own.sum() < min_area and not (9 in p.code and own.sum() >= 40):
+        if own.sum() < (40 if 9 in p.code else min_area):
             continue
-        ring = ndimage.binary_dilation(own, SQUARE3, iterations=6) & ~ndimage.binary_dilation(own, SQUARE3, iterations=3)
-        ring &= p.surveyed[grown]
-        if ring.any() and np.median(p.top[grown][ring]) < 12 \
-                and np.percentile(ground[grown][ring], 60) > np.median(ground[grown][own]) + 0.15:
+        away = ndimage.distance_transform_edt(~own)
+        shore, bank = (away > 0) & (away <= 3), (away > 7) & (away <= 13) & p.surveyed[grown]
+        if not bank.any() or (roof[grown][shore].mean() > 0.4 and own.sum() < 5000):
+            continue
+        level = np.percentile(ground[grown][own | shore], 25)
+        if own.sum() >= 5000 or np.percentile(ground[grown][bank], 60) > level + 0.2:
             mask[grown] |= own
-    mask = ndimage.binary_closing(mask, disk(2)) & ~building
-    return without_small(_fill_small(mask, 60), min_area) & p.surveyed
+    if not p.code:  # surfaces that returned pulses but that no ground filter took, on the level of the water
+        unclaimed = (ndimage.uniform_filter(p.ground, 9) < 0.03) & (ndimage.median_filter(p.top, 5) < 0.8) & ~roof
+        level = ndimage.minimum_filter(np.where(mask, ground, np.inf), 61)
+        unclaimed = opening(unclaimed & (ground < level + 1.5), 3.0)
+        labels, _ = ndimage.label(mask | unclaimed)
+        mask = np.isin(labels, np.unique(labels[without_small(mask, 2000)])) & (labels > 0) | mask
+    mask = ndimage.binary_closing(mask, disk(3))
+    return without_small(_fill_small(mask, 150), min_area) & p.surveyed
 
 
 def _fill_small(mask: np.ndarray, area: int) -> np.ndarray:
@@ -263,12 +297,12 @@ def ground_cover(p: Planes, blocked: np.ndarray, wet: np.ndarray, building: np.n
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True) \
         if known.any() else np.indices(known.shape)
     cover = cover[tuple(nearest)]
-    cover = _mode(cover, 3, 2)
+    cover = _mode(cover, 3, 1)
     paved = without_small(_fill_small(cover == 1, 10), 30)
     bare = without_small(_fill_small((cover == 2) & ~paved, 20), 60)
     out = _green_kinds(p, smooth, green, ~paved & ~bare & ~wet, open_ground, building)
     out[bare] = c.SOIL
-    out[paved] = _paved_kinds(paved, open_ground)[paved]
+    out[paved] = _paved_kinds(paved, building)[paved]
     out[wet] = c.WATER
     return out
 
@@ -279,19 +313,31 @@ def _mode(labels: np.ndarray, count: int, radius: int) -> np.ndarray:
     return votes.argmax(0) + 1
 
 
-def _paved_kinds(paved: np.ndarray, open_ground: np.ndarray) -> np.ndarray:
-    """Road, path or parking for paved cells [H, W]: wide blobs are parking, narrow strips paths, the rest roads."""
-    wide = opening(paved, 8.0)
-    wide = without_small(wide, 500)
-    wide = ndimage.binary_dilation(wide, disk(2), iterations=2) & paved
+def _paved_kinds(paved: np.ndarray, built: np.ndarray) -> np.ndarray:
+    """Road, path or parking for paved cells, uint8 [H, W].
+
+    Compact blobs are parking (trees and islands in them belong to them), narrow strips paths, the rest roads.
+    """
+    lot = closing(paved, 3.5) & ~built
+    lot |= _fill_small(lot, 350) & ~built
+    core = opening(lot, 9.5)
+    large = opening(lot, 19.0)
+    large = _within(large, 9.0) & core
+    labels, count = ndimage.label(core & ~large)
+    index = np.arange(count + 1)
+    area = np.bincount(labels.ravel(), minlength=count + 1)
+    radius = ndimage.maximum(ndimage.distance_transform_edt(np.pad(core, 1))[1:-1, 1:-1], labels, index)
+    compact = (area >= 650) & (area < 14 * np.maximum(radius, 1) ** 2)
+    compact[0] = False
+    wide = _within(compact[labels] | large, 5.0)
+    wide &= paved
+    wide |= paved & ~opening(paved & ~wide, 2.6) & _within(wide, 6.0)
     strip = paved & ~wide
-    carriage = opening(strip, 2.2)
-    carriage = without_small(carriage, 250)
-    carriage = ndimage.binary_dilation(carriage, disk(1)) & strip
-    out = np.where(carriage, c.ROAD, np.where(wide, c.PARKING, c.PATH)).astype(np.uint8)
-    scraps = strip & ~carriage & ndimage.binary_dilation(wide, disk(3)) & open_ground
-    out[scraps & ~opening(strip, 1.2)] = c.PARKING
-    return out
+    carriage = without_small(_within(opening(strip, 2.9), 1.0) & strip, 150)
+    lane = strip & ~carriage  # lanes are long, driveways are not
+    carriage |= without_small(opening(lane, 1.6), 220)
+    carriage = _within(carriage, 1.5) & strip
+    return np.where(wide, c.PARKING, np.where(carriage, c.ROAD, c.PATH)).astype(np.uint8)
 
 
 def _green_kinds(p: Planes, rgb: np.ndarray, green: np.ndarray, mask: np.ndarray, open_ground: np.ndarray,

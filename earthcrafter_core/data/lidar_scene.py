@@ -22,7 +22,7 @@ from ..scene.voxels import tangent_frame
 GROUND_CODES, OVERHEAD_CODES = (2, 9), (15, 19)
 TALL = 2.4  # metres from which vegetation is a tree
 FINE = 2  # colour cells along one side of a cell
-MIN_HOLE = 64  # side in cells of an empty square that counts as missing data
+MIN_HOLE = 96  # side in cells of an empty square that counts as missing data
 _WATER_RGB = np.array([52.0, 66.0, 62.0])
 
 
@@ -119,14 +119,14 @@ def _covered(frame: Frame, xyz: np.ndarray, empty: np.ndarray) -> np.ndarray:
 def interpret(s: Survey) -> tuple[Surfaces, np.ndarray]:
     """Classes and heights of a survey; also the elevation plane [H/8, W/8] float32 that heights refer to."""
     p = s.planes
-    building = classify.buildings(p) & p.surveyed & ~s.bridge
-    wet = classify.water(p, s.terrain, building)
+    wet = classify.water(p, s.terrain)
+    building = classify.buildings(p, wet) & p.surveyed & ~s.bridge
     tree, shrub, canopy = vegetation(p, building | s.bridge, wet)
     bare = level_water(s.terrain, wet)
     elevation = relief(bare, wet)
     ground = np.clip(bare - drape(elevation), -5.0, 2.0)
     cover = classify.ground_cover(p, building | tree | shrub | s.bridge, wet, building)
-    kinds, footprint = classify.building_kinds(building, p.top, p.rgb)
+    kinds, footprint = classify.building_kinds(building, p.top)
     roof = roofs(p.top + s.terrain, footprint, s.terrain)
     layout = cover.copy()
     layout[shrub] = c.SHRUB
@@ -146,7 +146,8 @@ def vegetation(p: Planes, built: np.ndarray, wet: np.ndarray) -> tuple[np.ndarra
 
     Wires, poles and cars go: what is thin, and what is low and not green.
     """
-    height = np.where(built | ~p.surveyed, 0.0, np.clip(p.top, 0, 70))
+    calm = wet & (ndimage.uniform_filter(p.empty.astype(float), 3) > 0.6)
+    height = np.where(built | ~p.surveyed | calm, 0.0, np.clip(p.top, 0, 70))
     thick = ndimage.grey_opening(height, (2, 2))
     thick = ndimage.grey_dilation(thick, (3, 3))
     height = np.minimum(height, thick + 1.0)
@@ -161,17 +162,16 @@ def vegetation(p: Planes, built: np.ndarray, wet: np.ndarray) -> tuple[np.ndarra
 
 
 def level_water(ground: np.ndarray, wet: np.ndarray) -> np.ndarray:
-    """Terrain [H, W] in which every body of water lies flat, or falls smoothly along a river."""
-    labels, count = ndimage.label(wet, classify.SQUARE3)
-    out = ground.copy()
-    for k, part in enumerate(ndimage.find_objects(labels), 1):
-        own = labels[part] == k
-        level = np.percentile(ground[part][own], 25)
-        inner = own & (ground[part] <= level + 0.5)
-        weight = ndimage.gaussian_filter(inner.astype(float), 20)
-        smooth = ndimage.gaussian_filter(np.where(inner, ground[part] - level, 0.0), 20) / np.maximum(weight, 1e-6)
-        out[part][own] = (level + smooth)[own]
-    return out
+    """Terrain [H, W] in which still water lies flat and a river falls smoothly: the lowest shore within 20 m, smoothed."""
+    if not wet.any():
+        return ground
+    shore = ndimage.binary_dilation(wet, classify.SQUARE3, iterations=3)
+    low = np.where(shore, ndimage.uniform_filter(ground, 3), np.inf)
+    low = ndimage.minimum_filter(low, 41)
+    low = np.where(np.isfinite(low), low, ground)
+    weight = ndimage.gaussian_filter(wet.astype(float), 12)
+    smooth = ndimage.gaussian_filter(np.where(wet, low - low.min(), 0.0), 12) / np.maximum(weight, 1e-6) + low.min()
+    return np.where(wet, np.minimum(smooth, ground + 1.0), ground)
 
 
 def roofs(surface: np.ndarray, footprint: np.ndarray, ground: np.ndarray) -> np.ndarray:
@@ -204,7 +204,7 @@ def smooth_deck(surface: np.ndarray, bridge: np.ndarray) -> np.ndarray:
 def scene_from_lidar(points: Points, voxel_size: float = 1.0, meta: dict | None = None) -> TrainingScene:
     """The training scene of a whole LiDAR file.
 
-    Cells outside the survey (holes of 64 m and more, beyond its edge) have layout 0 and no voxels; `Dataset` never
+    Cells outside the survey (holes of 96 m and more, beyond its edge) have layout 0 and no voxels; `Dataset` never
     crops them. Smaller holes are filled.
 
     Args:
@@ -222,9 +222,11 @@ def scene_from_lidar(points: Points, voxel_size: float = 1.0, meta: dict | None 
     rows = surfaces.layout.shape[0]
     coords = np.stack([shell.col, rows - 1 - shell.row, shell.z], 1).astype(np.int16)
     order = np.lexsort((coords[:, 2], coords[:, 1], coords[:, 0]))
+    covered = (surfaces.top > surfaces.ground + 0.5 * voxel_size)[shell.row, shell.col]
+    seen = ~shell.side & ((shell.depth <= voxel_size) | ~covered)
     return TrainingScene(
         coords[order], shell.class_id[order], np.round(shell.normal[order] * 127).astype(np.int8),
-        np.round(shell.offset[order] * 100).astype(np.int8), rgb[order], ~shell.side[order], surfaces.layout,
+        np.round(shell.offset[order] * 100).astype(np.int8), rgb[order], seen[order], surfaces.layout,
         surfaces.top.astype(np.float16), elevation, voxel_size, dict(meta or {}))
 
 
@@ -233,6 +235,8 @@ def _voxel_colours(shell: Shell, surfaces: Surfaces, s: Survey) -> np.ndarray:
     fine = s.fine_rgb.astype(np.float64)
     wet = np.repeat(np.repeat(surfaces.cover == c.WATER, FINE, 0), FINE, 1)
     fine = _water_colour(fine, wet, np.repeat(np.repeat(s.planes.empty, FINE, 0), FINE, 1))
+    canopy = np.concatenate([fine, _canopy_colour(fine, c.is_in(surfaces.layout, c.TREE_IDS))])  # [4 H, 2 W, 3]
+    crown = c.is_in(shell.class_id, c.TREE_IDS) * fine.shape[0]  # first row to read from
     u, v = tangent_frame(shell.normal)
     out = np.empty((len(shell.z), 4, 3), np.uint8)
     shade = np.where(shell.side, np.maximum(1 - 0.04 * shell.depth, 0.6), 1.0)[:, None]
@@ -241,7 +245,7 @@ def _voxel_colours(shell: Shell, surfaces: Surfaces, s: Survey) -> np.ndarray:
         south = shell.row + 0.5 - shell.offset[:, 1] * 0.8 - du * u[:, 1] - dv * v[:, 1]
         r = np.clip(np.floor(south * FINE).astype(int), 0, fine.shape[0] - 1)
         q = np.clip(np.floor(east * FINE).astype(int), 0, fine.shape[1] - 1)
-        out[:, k] = np.clip(fine[r, q] * shade + 0.5, 0, 255)
+        out[:, k] = np.clip(canopy[r + crown, q] * shade + 0.5, 0, 255)
     wall = shell.side & (surfaces.footprint[shell.row, shell.col] > 0)
     out[wall] = _wall_colours(fine, surfaces.footprint)[surfaces.footprint[shell.row, shell.col][wall]][:, None]
     return out
@@ -255,6 +259,13 @@ def _water_colour(fine: np.ndarray, wet: np.ndarray, empty: np.ndarray) -> np.nd
     hole = wet & (ndimage.gaussian_filter(known.astype(float), 3) < 0.3)
     soft = ndimage.gaussian_filter(hole.astype(float), 2)[..., None] * wet[..., None]
     return fine * (1 - soft) + tone * soft
+
+
+def _canopy_colour(fine: np.ndarray, tree: np.ndarray) -> np.ndarray:
+    """Colours of the crowns [2 H, 2 W, 3]: where the image shows the ground beside a leaning tree, those nearby."""
+    own = np.repeat(np.repeat(tree, FINE, 0), FINE, 1)
+    own &= (classify.greenness(fine) > 0.02) | (fine.mean(2) < 60)
+    return fill(fine, own) if own.any() else fine
 
 
 def _wall_colours(fine: np.ndarray, footprint: np.ndarray) -> np.ndarray:
