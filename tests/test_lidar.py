@@ -113,7 +113,7 @@ def test_no_ground_and_too_small_are_refused(laz: Path) -> None:
     with pytest.raises(BadInput, match="ground"):
         scene_from_lidar(points.select(points.classification == 1))
     with pytest.raises(BadInput, match="covers"):
-        scene_from_lidar(points.select((points.xyz[:, 0] < 5)))
+        scene_from_lidar(points.select(points.xyz[:, 0] < 5))
 
 
 # ------------------------------------------------------------------------------------------------------------- ground

@@ -13,7 +13,7 @@ from ..scene import classes as c
 from ..scene.layout import Layout
 from . import classify
 from .classify import Planes
-from .ground import COARSE, Frame, bilinear, drape, fill, raster_extreme, raster_sum, relief, terrain
+from .ground import COARSE, Frame, drape, fill, raster_extreme, raster_sum, relief, terrain
 from .lidar import Points, read_points
 from .shell import Shell, Surfaces, build_shell
 from .training_scene import SUBSAMPLES, TrainingScene
