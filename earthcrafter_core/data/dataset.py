@@ -42,7 +42,7 @@ SOURCES = {
     "bald_rock": ("Bald Rock KY, Commonwealth of Kentucky, KyFromAbove", "public domain"),
     "synthetic": ("EarthCrafter's procedural generator", "GPL-3.0-or-later"),
 }
-WEIGHTS = {"woodford": 0.28, "autzen": 0.22, "frankfort": 0.2, "bald_rock": 0.05, "synthetic": 0.25}
+WEIGHTS = {"woodford": 0.22, "autzen": 0.19, "frankfort": 0.15, "bald_rock": 0.04, "synthetic": 0.4}
 """Share of the training crops by source; sources that a dataset lacks leave theirs to the others."""
 
 

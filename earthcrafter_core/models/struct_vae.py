@@ -144,7 +144,7 @@ class StructVAE(nn.Module):
         """The reverse of `normalise`."""
         return latent * self.latent_std + self.latent_mean
 
-    def loss(self, coords: Coords, class_id: Tensor, kl_weight: float = 2e-4) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, coords: Coords, class_id: Tensor, kl_weight: float = 1e-3) -> tuple[Tensor, dict[str, float]]:
         """Voxel classification at every level + KL (as XCube) + class cross-entropy; and figures for the log."""
         cells, mean, log_var = self.encoder(coords, class_id)
         latent = mean + torch.randn_like(mean) * (0.5 * log_var).exp()

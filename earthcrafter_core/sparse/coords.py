@@ -117,6 +117,10 @@ class Coords:
             self._cache["children"] = (coords, order)
         return self._cache["children"]
 
+    def spconv_tables(self) -> dict:
+        """Where the spconv backend keeps its pair tables of these coordinates."""
+        return self._cache.setdefault("spconv", {})
+
     def windows(self, size: int, shift: int, size_z: int | None = None) -> Windows:
         """Windows of size x size x size_z voxels whose borders are shifted by `shift` along each axis."""
         key = ("windows", size, shift, size_z)

@@ -1,0 +1,128 @@
+"""The whole way with the shipped weights, few steps: contract, seeds, obedience, errors, nothing left behind."""
+import json
+
+import numpy as np
+import pytest
+
+from earthcrafter_core import pipeline
+from earthcrafter_core.convert.files import read_splats, read_voxels
+from earthcrafter_core.errors import BadInput, Cancelled, WeightsError
+from earthcrafter_core.pipeline import Models, Planes, Settings, generate, retexture
+from earthcrafter_core.scene import classes as sem
+from earthcrafter_core.scene.layout import Layout
+from earthcrafter_core.weights import store
+
+FILES = {"scene.json", "voxels.npz", "splats.ply", "points.ply", "mesh.glb", "structure.npz"}
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    return Models("default", None, "cpu")
+
+
+def small_town(size: int = 64) -> Layout:
+    ids = np.full((size, size), sem.LAWN, np.uint8)
+    ids[:, 28:36] = sem.ROAD
+    ids[8:20, 6:18] = sem.HOUSE
+    ids[40:60, 40:60] = sem.BROADLEAF
+    ids[44:56, 4:20] = sem.WATER
+    return Layout(ids)
+
+
+@pytest.fixture(scope="module")
+def scene(models, tmp_path_factory):
+    out = tmp_path_factory.mktemp("scene") / "a"
+    told = []
+    report = generate(small_town(), out, Settings(seed=3, steps=4), models=models,
+                      progress=lambda *p: told.append(p))
+    return out, report, told
+
+
+def test_the_contracts_files(scene):
+    out, report, _ = scene
+    assert {p.name for p in out.iterdir()} == FILES
+    assert json.loads((out / "scene.json").read_text())["seed"] == 3
+    assert set(report["stages"]) >= {"coarse", "fine", "voxels", "texture", "surfels", "drape"}
+    with np.load(out / "voxels.npz") as f:
+        assert f["coords"].dtype == np.int32 and f["class_id"].dtype == np.uint8 and f["rgb"].shape == f["coords"].shape
+        assert f["origin"].dtype == np.float64 and f["origin"].shape == (3,) and f["voxel_size"].dtype == np.float64
+
+
+def test_every_column_holds_a_voxel_and_nothing_lies_outside(scene):
+    voxels = read_voxels(scene[0])
+    xy = voxels.coords[:, :2]
+    assert xy.min() == 0 and xy.max() == 63 and len(np.unique(xy, axis=0)) == 64 * 64
+    splats = read_splats(scene[0])
+    assert len(splats) >= 4 * 64 * 64 and np.isfinite(splats.mean).all()
+    assert splats.mean[:, :2].min() > -2 and splats.mean[:, :2].max() < 66
+
+
+def test_progress_only_grows_and_ends(scene):
+    fractions = [p[3] for p in scene[2]]
+    assert fractions == sorted(fractions) and fractions[-1] == pytest.approx(1.0, abs=0.01)
+
+
+def test_same_seed_same_scene_and_another_differs(scene, models, tmp_path):
+    generate(small_town(), tmp_path / "b", Settings(seed=3, steps=4), models=models)
+    for name in ("voxels.npz", "splats.ply", "points.ply", "mesh.glb"):
+        assert (tmp_path / "b" / name).read_bytes() == (scene[0] / name).read_bytes(), name
+    generate(small_town(), tmp_path / "c", Settings(seed=4, steps=4), models=models)
+    assert (tmp_path / "c" / "splats.ply").read_bytes() != (scene[0] / "splats.ply").read_bytes()
+
+
+def test_retexture_keeps_the_structure(scene, models, tmp_path):
+    retexture(scene[0], tmp_path / "d", Settings(seed=9, steps=2), models=models)
+    a, b = read_voxels(scene[0]), read_voxels(tmp_path / "d")
+    assert np.array_equal(a.coords, b.coords) and np.array_equal(a.class_id, b.class_id)
+    assert not np.array_equal(a.rgb, b.rgb)
+
+
+def test_cancel_leaves_nothing(models, tmp_path):
+    calls = iter(range(1000))
+    with pytest.raises(Cancelled):
+        generate(small_town(), tmp_path / "x", Settings(steps=4), models=models, cancel=lambda: next(calls) > 6)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_larger_layouts_than_one_tile_work(models, tmp_path):
+    ids = np.full((72, 200), sem.MEADOW, np.uint8)
+    ids[20:50, 120:180] = sem.APARTMENTS
+    generate(Layout(ids), tmp_path / "w", Settings(steps=2, relief="flat"), models=models)
+    assert read_voxels(tmp_path / "w").coords[:, 0].max() == 199
+
+
+def test_missing_and_damaged_weights_say_so(tmp_path):
+    with pytest.raises(WeightsError, match="missing"):
+        generate(small_town(), tmp_path / "x", Settings(weights=tmp_path / "none"))
+    folder = tmp_path / "w"
+    folder.mkdir()
+    for name in store.NETWORKS:
+        whole = store.path_of(name).read_bytes()
+        store.path_of(name, folder).write_bytes(whole[:len(whole) // 2])
+    with pytest.raises(WeightsError, match="damaged"):
+        generate(small_town(), tmp_path / "x", Settings(weights=folder))
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("bad", [{"steps": 0}, {"guidance": -1.0}, {"relief": "wavy"}, {"configuration": "none"}])
+def test_bad_settings_are_refused(bad):
+    with pytest.raises(BadInput):
+        s = Settings(**bad)
+        Models(s.configuration, None, "cpu")
+
+
+def test_a_given_elevation_is_kept():
+    layout = small_town()
+    y, x = np.mgrid[:64, :64]
+    layout = Layout(layout.class_id, elevation=(x * 0.2 + y * 0.1).astype(np.float32))
+    planes = Planes(layout, 128, Settings())
+    np.testing.assert_allclose(planes.elevation[:64, :64], layout.elevation[::-1])
+    assert planes.class_id.shape == (128, 128) and np.isnan(planes.height).all()
+
+
+def test_painted_classes_are_obeyed():
+    painted = np.array([[sem.HOUSE, sem.ROAD, sem.BROADLEAF, 0]], np.uint8)
+    coords = np.array([[0, 0, 5], [0, 0, 9], [1, 0, 5], [1, 0, 12], [2, 0, 5], [2, 0, 15], [3, 0, 5]])
+    decoded = np.array([sem.LAWN, sem.TOWER, sem.LAWN, sem.BROADLEAF, sem.LAWN, sem.CONIFER, sem.SAND], np.uint8)
+    got = pipeline.painted_classes(coords, decoded, painted)
+    assert got.tolist() == [sem.HOUSE, sem.HOUSE, sem.ROAD, sem.BROADLEAF, sem.LAWN, sem.BROADLEAF, sem.SAND]
