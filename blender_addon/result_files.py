@@ -22,18 +22,20 @@ _GLTF_WIDTH = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 
 @dataclass
 class Surface:
-    """Triangles of a generated mesh.
+    """Triangles of a generated mesh; corners that meet share a vertex, whatever their normals and colours.
 
     Attributes:
         vertices: float32 [V, 3] metres, z up.
         triangles: int32 [T, 3] counter-clockwise from outside.
-        color: float32 [V, 3] linear.
+        corner_normal: float32 [T, 3, 3] unit normals of the corners.
+        corner_color: float32 [T, 3, 3] linear colours of the corners.
         class_id: uint8 [T].
     """
 
     vertices: np.ndarray
     triangles: np.ndarray
-    color: np.ndarray
+    corner_normal: np.ndarray
+    corner_color: np.ndarray
     class_id: np.ndarray
 
 
@@ -132,10 +134,11 @@ def read_mesh(path: Path) -> Surface:
         document, binary = _glb_chunks(path.read_bytes())
         parts = [_primitive(document, binary, primitive)
                  for mesh in document["meshes"] for primitive in mesh["primitives"]]
-        offsets = np.cumsum([0] + [len(p.vertices) for p in parts])
-        return Surface(np.concatenate([p.vertices for p in parts]),
-                       np.concatenate([p.triangles + o for p, o in zip(parts, offsets[:-1], strict=True)]),
-                       np.concatenate([p.color for p in parts]), np.concatenate([p.class_id for p in parts]))
+        if not parts:
+            raise ValueError("it holds no mesh")
+        corners, normals, colors, ids = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        vertices, triangles = weld(corners.reshape(-1, 3))
+        return Surface(vertices, triangles.reshape(-1, 3), normals, colors, ids)
     except (OSError, ValueError, KeyError, IndexError, struct.error) as e:
         raise BadInput(f"The file {path} cannot be read ({e}).", "Generate the place again.") from e
 
@@ -162,18 +165,39 @@ def _accessor(document: dict[str, Any], binary: bytes, index: int) -> np.ndarray
     return values / np.float32(np.iinfo(dtype).max) if accessor.get("normalized") else values
 
 
-def _primitive(document: dict[str, Any], binary: bytes, primitive: dict[str, Any]) -> Surface:
+def _primitive(document: dict[str, Any], binary: bytes, primitive: dict[str, Any]) -> tuple[np.ndarray, ...]:
+    """Of each triangle's corners: position, normal, linear colour, float32 [T, 3, 3] each; and class_id uint8 [T]."""
     attributes = primitive["attributes"]
-    p = _accessor(document, binary, attributes["POSITION"])
-    vertices = np.stack([p[:, 0], -p[:, 2], p[:, 1]], 1).astype(np.float32)  # glTF is y up
-    triangles = _accessor(document, binary, primitive["indices"]).reshape(-1, 3).astype(np.int32)
-    if "COLOR_0" in attributes:
-        color = _accessor(document, binary, attributes["COLOR_0"])[:, :3].astype(np.float32)
+    triangles = _accessor(document, binary, primitive["indices"]).reshape(-1, 3)
+    position = _z_up(_accessor(document, binary, attributes["POSITION"]))[triangles]
+    if "NORMAL" in attributes:
+        normal = _z_up(_accessor(document, binary, attributes["NORMAL"]))[triangles]
     else:
-        color = np.full((len(vertices), 3), 0.5, np.float32)
+        flat = np.cross(position[:, 1] - position[:, 0], position[:, 2] - position[:, 0])
+        flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
+        normal = np.repeat(flat[:, None], 3, 1)
+    if "COLOR_0" in attributes:
+        color = _accessor(document, binary, attributes["COLOR_0"])[:, :3].astype(np.float32)[triangles]
+    else:
+        color = np.full(position.shape, 0.5, np.float32)
     material = document["materials"][primitive["material"]] if "material" in primitive else {}
-    class_id = _class_of(material)
-    return Surface(vertices, triangles, color, np.full(len(triangles), class_id, np.uint8))
+    return position, normal, color, np.full(len(triangles), _class_of(material), np.uint8)
+
+
+def _z_up(v: np.ndarray) -> np.ndarray:
+    """glTF's y up to Blender's z up, float32 [N, 3]."""
+    return np.stack([v[:, 0], -v[:, 2], v[:, 1]], 1).astype(np.float32)
+
+
+def weld(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct rows of float32 [N, 3] (equal bit by bit) and the index of each row among them, int32 [N]."""
+    order = np.lexsort(points.T)
+    ordered = points[order]
+    new = np.ones(len(points), bool)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(1)
+    index = np.empty(len(points), np.int32)
+    index[order] = np.cumsum(new) - 1
+    return ordered[new], index
 
 
 def _class_of(material: dict[str, Any]) -> int:

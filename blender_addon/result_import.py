@@ -90,12 +90,13 @@ def mesh_object(name: str, surface: Surface) -> bpy.types.Object:
         slot[class_id] = index
     mesh.polygons.foreach_set("material_index", slot[surface.class_id])
     mesh.attributes.new(CLASS_ATTRIBUTE, "INT", "FACE").data.foreach_set("value", surface.class_id.astype(np.int32))
-    color = mesh.color_attributes.new(COLOR_ATTRIBUTE, "BYTE_COLOR", "POINT")
-    rgba = np.ones((len(surface.vertices), 4), np.float32)
-    rgba[:, :3] = surface.color
+    color = mesh.color_attributes.new(COLOR_ATTRIBUTE, "BYTE_COLOR", "CORNER")
+    rgba = np.ones((count * 3, 4), np.float32)
+    rgba[:, :3] = surface.corner_color.reshape(-1, 3)
     color.data.foreach_set("color", rgba.ravel())
     mesh.update(calc_edges=True)
-    mesh.validate()
+    normal = mesh.attributes.new("custom_normal", "FLOAT_VECTOR", "CORNER")  # the name that Blender reads as normals
+    normal.data.foreach_set("vector", np.ascontiguousarray(surface.corner_normal, np.float32).ravel())
     return bpy.data.objects.new(name, mesh)
 
 

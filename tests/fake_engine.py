@@ -4,7 +4,6 @@ The seed chooses: KILL dies in mid-write, SLOW takes long, BAD raises an error f
 """
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -14,16 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import plyfile
-import trimesh
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from earthcrafter_core.convert import files  # noqa: E402
 from earthcrafter_core.engine import server  # noqa: E402
 from earthcrafter_core.errors import Cancelled, OutOfMemory  # noqa: E402
-from earthcrafter_core.scene.classes import BUILDING_IDS, CLASSES, PALETTE  # noqa: E402
+from earthcrafter_core.scene.classes import BUILDING_IDS, PALETTE  # noqa: E402
+from earthcrafter_core.scene.splats import SH_C0, Splats  # noqa: E402
+from earthcrafter_core.scene.voxels import GROUND_INDEX, VoxelScene, flat_origin  # noqa: E402
 
 KILL, SLOW, BAD, BUG = 666, 667, 668, 669
 STEPS = 5
+BUILDING_HEIGHT = 6  # voxels
 
 
 @dataclass
@@ -57,53 +58,27 @@ def generate(layout, out, settings, *, progress=None, cancel=None, models=None):
         raise OutOfMemory("The machine has too little memory for the stage 'texture'.", "Use a smaller layout.")
     if settings.seed == BUG:
         raise IndexError("index 7 is out of bounds")
-    out.mkdir(parents=True)
     scene = {"layout_hash": layout.hash(), "seed": settings.seed, "settings": {"voxel_size": settings.voxel_size}}
-    write_town(out, layout)
-    (out / "scene.json").write_text(json.dumps(scene))
+    write_town(out, layout, scene)
     return scene
 
 
-def write_town(out: Path, layout) -> None:
-    """One flat square for each cell, 6 m up on buildings, as mesh, points and splats."""
+def write_town(out: Path, layout, scene: dict) -> None:
+    """A voxel for each cell, and columns of BUILDING_HEIGHT on buildings; one splat for each voxel."""
     rows, cols = layout.shape
     row, col = (a.ravel() for a in np.mgrid[:rows, :cols])
     ids = layout.class_id.ravel()
-    centre = np.stack([col + 0.5, rows - row - 0.5, np.where(np.isin(ids, BUILDING_IDS), 6.0, 0.0)], 1)
-    centre[:, :2] *= layout.cell_size
-    scene = trimesh.Scene()
-    to_y_up = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], float)
-    for class_id in np.unique(ids):
-        c = centre[ids == class_id]
-        corners = (c[:, None] + np.array([[-.5, -.5, 0], [.5, -.5, 0], [.5, .5, 0], [-.5, .5, 0]]) * layout.cell_size)
-        base = np.arange(len(c))[:, None] * 4
-        faces = np.concatenate([base + [0, 1, 2], base + [0, 2, 3]])
-        mesh = trimesh.Trimesh(corners.reshape(-1, 3), faces, process=False)
-        mesh.apply_transform(to_y_up)
-        mesh.visual = trimesh.visual.TextureVisuals(
-            material=trimesh.visual.material.PBRMaterial(name=CLASSES[class_id].name))
-        mesh.vertex_attributes["color"] = np.tile([*PALETTE[class_id], 255], (len(corners) * 4, 1)).astype(np.uint8)
-        scene.add_geometry(mesh, geom_name=CLASSES[class_id].name)
-    (out / "mesh.glb").write_bytes(scene.export(file_type="glb"))
-    n = len(centre)
-    rgb = PALETTE[ids]
-    columns = {"x": centre[:, 0], "y": centre[:, 1], "z": centre[:, 2], "nx": np.zeros(n), "ny": np.zeros(n),
-               "nz": np.ones(n)}
-    _write_ply(out / "points.ply", {**columns, "red": rgb[:, 0], "green": rgb[:, 1], "blue": rgb[:, 2], "class_id": ids})
-    f_dc = (rgb / 255 - 0.5) / 0.28209479177387814
-    log_scale = np.full(n, np.log(0.4 * layout.cell_size))
-    _write_ply(out / "splats.ply", {
-        **columns, "f_dc_0": f_dc[:, 0], "f_dc_1": f_dc[:, 1], "f_dc_2": f_dc[:, 2], "opacity": np.full(n, 3.0),
-        "scale_0": log_scale, "scale_1": log_scale, "scale_2": np.full(n, np.log(1e-6)), "rot_0": np.ones(n),
-        "rot_1": np.zeros(n), "rot_2": np.zeros(n), "rot_3": np.zeros(n)})
-
-
-def _write_ply(path: Path, columns: dict) -> None:
-    kinds = {k: "u1" if v.dtype == np.uint8 else "<f4" for k, v in columns.items()}
-    table = np.empty(len(columns["x"]), list(kinds.items()))
-    for name, values in columns.items():
-        table[name] = values
-    plyfile.PlyData([plyfile.PlyElement.describe(table, "vertex")], byte_order="<").write(str(path))
+    columns = np.stack([col, rows - 1 - row, np.full(len(col), GROUND_INDEX)], 1)
+    high = np.isin(ids, BUILDING_IDS)
+    stacked = [columns] + [columns[high] + [0, 0, z] for z in range(1, BUILDING_HEIGHT + 1)]
+    class_id = np.concatenate([ids] + [ids[high]] * BUILDING_HEIGHT)
+    size = layout.cell_size
+    voxels = VoxelScene(np.concatenate(stacked).astype(np.int32), class_id, PALETTE[class_id], flat_origin(size), size)
+    n = len(class_id)
+    splats = Splats(voxels.centres().astype(np.float32), np.full((n, 2), np.log(0.4 * size), np.float32),
+                    np.tile(np.array([1, 0, 0, 0], np.float32), (n, 1)), np.full(n, 3, np.float32),
+                    ((PALETTE[class_id] / 255 - 0.5) / SH_C0)[:, None].astype(np.float32), class_id)
+    files.write_generation(out, scene, voxels, splats, {"layout": layout.class_id})
 
 
 def load() -> types.SimpleNamespace:
