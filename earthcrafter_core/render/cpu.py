@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import cpu_kernels as kernels
+from . import cpu_projection, cpu_tiles
 from .camera import Camera
 
 
@@ -30,14 +30,14 @@ class _Rasterise(torch.autograd.Function):
                 camera: Camera) -> tuple[Tensor, Tensor]:
         arrays = [_array(t) for t in (mean, log_scale, quat, opacity, channels)]
         height, width, n = camera.height, camera.width, len(mean)
-        params, box, depth = _zeros(n, kernels.N_PARAMS), np.empty((n, 4), np.int32), _zeros(n)
-        _parallel(kernels.project, _even_ranges(n), *arrays[:4], *_camera_arrays(camera), camera.near, width, height,
-                  params, box, depth)
-        order = kernels.depth_order(box, depth)
-        starts, entries, slots = kernels.tile_lists(order, box, width, height)
+        params, box, depth = _zeros(n, cpu_projection.N_PARAMS), np.empty((n, 4), np.int32), _zeros(n)
+        _parallel(cpu_projection.project, _even_ranges(n), *arrays[:4], *_camera_arrays(camera), camera.near, width,
+                  height, params, box, depth)
+        order = cpu_tiles.depth_order(box, depth)
+        starts, entries, slots = cpu_tiles.tile_lists(order, box, width, height)
         image = np.empty((height, width, channels.shape[1]), np.float32)
         trans, last = np.empty((height, width), np.float32), np.empty((height, width), np.int32)
-        _parallel(kernels.tiles_forward, _tile_ranges(starts), starts, entries, params, box, arrays[4], image, trans,
+        _parallel(cpu_tiles.tiles_forward, _tile_ranges(starts), starts, entries, params, box, arrays[4], image, trans,
                   last)
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(mean, log_scale, quat, channels)
@@ -51,12 +51,12 @@ class _Rasterise(torch.autograd.Function):
         mean, log_scale, quat, channels = (_array(t) for t in ctx.saved_tensors)
         starts, entries, slots, params, box, trans, last = ctx.kept
         n, c = channels.shape
-        g_entries = _zeros(len(entries), kernels.N_PARAMS + c)
-        _parallel(kernels.tiles_backward, _tile_ranges(starts), starts, entries, slots, params, box, channels, trans,
+        g_entries = _zeros(len(entries), cpu_projection.N_PARAMS + c)
+        _parallel(cpu_tiles.tiles_backward, _tile_ranges(starts), starts, entries, slots, params, box, channels, trans,
                   last, _array(g_image), _array(g_alpha), g_entries)
         gradients = _zeros(n, 3), _zeros(n, 2), _zeros(n, 4), _zeros(n), _zeros(n, c)
-        _parallel(kernels.project_backward, _even_ranges(n), g_entries, slots, params, box, mean, log_scale, quat,
-                  *_camera_arrays(ctx.camera), *gradients)
+        _parallel(cpu_projection.project_backward, _even_ranges(n), g_entries, slots, params, box, mean, log_scale,
+                  quat, *_camera_arrays(ctx.camera), *gradients)
         return *(torch.from_numpy(g) for g in gradients), None
 
 
@@ -66,7 +66,7 @@ def _zeros(*shape: int) -> np.ndarray:
 
 def _array(tensor: Tensor) -> np.ndarray:
     """The tensor's values as a C-contiguous float32 array, without a copy where possible."""
-    return np.ascontiguousarray(tensor.detach().numpy(), np.float32)
+    return tensor.detach().to(torch.float32).contiguous().numpy()
 
 
 def _camera_arrays(camera: Camera) -> tuple[np.ndarray, np.ndarray, bool]:

@@ -88,7 +88,8 @@ def render(camera: Camera, mean: Tensor, log_scale: Tensor, quat: Tensor, opacit
 
 def _facing_normals(camera: Camera, mean: Tensor, quat: Tensor) -> Tensor:
     """World normals [N, 3] of surfels, turned towards the camera."""
-    normals = rotation_columns(quat)[:, :, 2]
+    usable = torch.isfinite(quat.detach()).all(1) & (quat.detach().norm(dim=1) > 0)  # the others are not drawn
+    normals = rotation_columns(torch.where(usable[:, None], quat, torch.ones_like(quat)))[:, :, 2]
     if camera.orthographic:
         towards = torch.as_tensor(-camera.rotation[2], dtype=mean.dtype, device=mean.device)
     else:
