@@ -1,0 +1,4 @@
+"""`python -m earthcrafter_core`: the command line."""
+from .cli import main
+
+raise SystemExit(main())
