@@ -103,6 +103,7 @@ def train(s: TrainSettings) -> Path:
         if done >= 1:
             break
         rng = np.random.default_rng((s.seed, step))  # a resumed run draws what an unbroken one would have drawn
+        torch.manual_seed(int(rng.integers(2 ** 62)))
         batch = draw_batch(data, stage, rng, s.batch or stage.batch, s.device)
         with autocast:
             loss, figures = stage.loss(batch, rng)
@@ -247,4 +248,5 @@ def _finish(s: TrainSettings, stage: Stage, ema: Ema, data: Dataset, step: int, 
     settings = {k: str(v) for k, v in asdict(s).items() if k not in ("data", "out", "init")}
     return store.save(s.network, stage.module, s.out, {
         "configuration": s.configuration, "data_hash": data.manifest["hash"], "steps": str(step), "seconds": f"{seconds:.0f}",
+        "batch": str(s.batch or stage.batch), "tile": str(stage.size),
         "settings": json.dumps(settings), "last": json.dumps(log.recent())})
