@@ -277,12 +277,13 @@ def _fill_small(mask: np.ndarray, area: int) -> np.ndarray:
     return mask | _small_holes(~mask, area)
 
 
-def ground_cover(p: Planes, blocked: np.ndarray, wet: np.ndarray, building: np.ndarray) -> np.ndarray:
+def ground_cover(p: Planes, blocked: np.ndarray, wet: np.ndarray, building: np.ndarray,
+                 homes: np.ndarray) -> np.ndarray:
     """Class of the ground in every cell, uint8 [H, W]: paved, green or bare by colour, then by shape and size.
 
     Args:
         p: the planes. blocked: cells whose ground is hidden (trees, buildings): they take the nearest class.
-        wet: cells of water. building: cells of buildings.
+        wet: cells of water. building, homes: cells of buildings and of those that are houses.
     """
     smooth = np.stack([ndimage.median_filter(p.rgb[..., k], 3) for k in range(3)], 2)
     bright = smooth.mean(2)
@@ -302,7 +303,7 @@ def ground_cover(p: Planes, blocked: np.ndarray, wet: np.ndarray, building: np.n
     bare = without_small(_fill_small((cover == 2) & ~paved, 20), 60)
     out = _green_kinds(p, smooth, green, ~paved & ~bare & ~wet, open_ground, building)
     out[bare] = c.SOIL
-    out[paved] = _paved_kinds(paved, building)[paved]
+    out[paved] = _paved_kinds(paved, building, homes)[paved]
     out[wet] = c.WATER
     return out
 
@@ -313,13 +314,13 @@ def _mode(labels: np.ndarray, count: int, radius: int) -> np.ndarray:
     return votes.argmax(0) + 1
 
 
-def _paved_kinds(paved: np.ndarray, built: np.ndarray) -> np.ndarray:
+def _paved_kinds(paved: np.ndarray, built: np.ndarray, homes: np.ndarray) -> np.ndarray:
     """Road, path or parking for paved cells, uint8 [H, W].
 
-    Compact blobs are parking (trees and islands in them belong to them), narrow strips paths, the rest roads.
+    Compact blobs are parking (trees and islands in them belong to them, away from houses), narrow strips paths, the rest roads.
     """
-    lot = closing(paved, 3.5) & ~built
-    lot |= _fill_small(lot, 350) & ~built
+    lot = closing(paved, 5.0)
+    lot = (lot | _fill_small(lot, 350)) & ~built & ~_within(homes, 16.0) | paved
     core = opening(lot, 9.5)
     large = opening(lot, 19.0)
     large = _within(large, 9.0) & core

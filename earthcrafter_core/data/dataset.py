@@ -365,7 +365,8 @@ def transpose(scene: TrainingScene) -> TrainingScene:
 
 def _sorted(scene: TrainingScene) -> TrainingScene:
     order = np.lexsort((scene.coords[:, 2], scene.coords[:, 1], scene.coords[:, 0]))
-    return replace(scene, **{k: getattr(scene, k)[order] for k in TrainingScene.ARRAYS[:6]})
+    columns = [getattr(scene, k)[order] for k in TrainingScene.ARRAYS[:6]]
+    return TrainingScene(*columns, scene.layout, scene.height, scene.elevation, scene.voxel_size, dict(scene.meta))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -76,13 +76,15 @@ def read_points(path: Path | str) -> Points:
                        "Download or export it again.")
     if got == 0 or sum(len(p[0][0]) for p in parts) == 0:
         raise BadInput(f"The LiDAR file {path.name} holds no points.", "Give a file with at least the ground returns.")
-    xyz, rgb, *rest = (np.concatenate(columns) if columns[0] is not None else None
-                       for columns in zip(*(p[0] for p in parts), strict=True))
+    columns = [list(column) for column in zip(*(p[0] for p in parts), strict=True)]
+    colours = columns.pop(1)
+    rgb = None if colours[0] is None else np.concatenate(colours)
+    xyz, code, return_number, number_of_returns, intensity = (np.concatenate(column) for column in columns)
     if not np.isfinite(xyz).all():
         raise BadInput(f"The LiDAR file {path.name} holds coordinates that are no numbers.",
                        "Download or export it again.")
     xyz *= scale
-    return Points(xyz, _eight_bit(rgb), *rest)
+    return Points(xyz, _eight_bit(rgb), code, return_number, number_of_returns, intensity)
 
 
 def _decode(chunk) -> tuple[tuple, int]:

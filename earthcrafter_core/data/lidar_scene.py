@@ -11,13 +11,13 @@ from scipy.spatial import ConvexHull
 from ..errors import BadInput
 from ..scene import classes as c
 from ..scene.layout import Layout
+from ..scene.voxels import tangent_frame
 from . import classify
 from .classify import Planes
 from .ground import COARSE, Frame, drape, fill, raster_extreme, raster_sum, relief, terrain
 from .lidar import Points, read_points
 from .shell import Shell, Surfaces, build_shell
 from .training_scene import SUBSAMPLES, TrainingScene
-from ..scene.voxels import tangent_frame
 
 GROUND_CODES, OVERHEAD_CODES = (2, 9), (15, 19)
 TALL = 2.4  # metres from which vegetation is a tree
@@ -125,8 +125,8 @@ def interpret(s: Survey) -> tuple[Surfaces, np.ndarray]:
     bare = level_water(s.terrain, wet)
     elevation = relief(bare, wet)
     ground = np.clip(bare - drape(elevation), -5.0, 2.0)
-    cover = classify.ground_cover(p, building | tree | shrub | s.bridge, wet, building)
     kinds, footprint = classify.building_kinds(building, p.top)
+    cover = classify.ground_cover(p, building | tree | shrub | s.bridge, wet, building, kinds == c.HOUSE)
     roof = roofs(p.top + s.terrain, footprint, s.terrain)
     layout = cover.copy()
     layout[shrub] = c.SHRUB
