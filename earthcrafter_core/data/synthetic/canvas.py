@@ -131,6 +131,12 @@ class Canvas:
         """Row and column of a position, clipped to the scene."""
         return (int(np.clip((self.size - y) / PITCH, 0, self.n - 1)), int(np.clip(x / PITCH, 0, self.n - 1)))
 
+    def spot(self, margin: float = 0.0) -> tuple[float, float]:
+        """A random position, `margin` metres from the edge (nearer the middle in scenes that are smaller)."""
+        margin = min(margin, self.size / 2 - 1)
+        x, y = self.rng.uniform(margin, self.size - margin, 2)
+        return float(x), float(y)
+
     # shapes
     def near(self, points: np.ndarray, reach: float):
         """Window around a polyline [K, 2], signed distance left of it and length along it (inf beyond `reach`)."""

@@ -5,23 +5,11 @@ import numpy as np
 
 from ...scene import classes as c
 from .canvas import Canvas
-from .form import Solid, inside_wing, roof_slope
-from .ground import ground_colours, occlusion, shadow
+from .form import Solid
+from .noise import hash01
 
 _FACADES = ("house", "rows", "strips", "glass", "hall", "shop", "plain")
 SHADOW = 0.34  # how dark a full shadow is
-
-
-def hash01(*keys: np.ndarray | int) -> np.ndarray:
-    """Uniform pseudo-random numbers 0..1 of integer keys (broadcast), float32."""
-    h = np.uint32(2166136261)
-    with np.errstate(over="ignore"):
-        for key in keys:
-            h = (h ^ np.asarray(key).astype(np.int64).astype(np.uint32)) * np.uint32(16777619)
-            h = h ^ (h >> np.uint32(15))
-        h = h * np.uint32(2246822519)
-        h = h ^ (h >> np.uint32(13))
-    return (h & np.uint32(0xFFFFFF)).astype(np.float32) / np.float32(0x1000000)
 
 
 def wing_table(solid: Solid, canvas: Canvas) -> dict[str, np.ndarray]:
@@ -219,6 +207,3 @@ def sunlight(normal: np.ndarray, sun: np.ndarray) -> np.ndarray:
     lit = np.clip(normal @ sun, 0, 1) / sun[2]
     return (0.80 + 0.20 * np.clip(lit, 0, 1.5) + 0.03 * normal[:, 2] - 0.03).astype(np.float32)
 
-
-__all__ = ["SHADOW", "crowns", "decks", "facade", "ground_colours", "hash01", "inside_wing", "occlusion", "roof_slope",
-           "roofs", "shadow", "sunlight", "wall_faces", "wing_table"]

@@ -10,9 +10,9 @@ from .canvas import Canvas
 # Strength of the brightness noise of each class: grain (0.5 m), tufts (2 m), patches (16 m), fields (64 m).
 _NOISE = np.tile(np.array([0.03, 0.02, 0.03, 0.03], np.float32), (c.NUM_CLASSES, 1))
 for _id, _row in {
-    c.ROAD: (0.025, 0.015, 0.035, 0.03), c.PATH: (0.04, 0.02, 0.04, 0.03), c.PARKING: (0.03, 0.02, 0.05, 0.03),
+    c.ROAD: (0.025, 0.015, 0.035, 0.03), c.PATH: (0.03, 0.012, 0.03, 0.03), c.PARKING: (0.03, 0.02, 0.05, 0.03),
     c.RAILWAY: (0.09, 0.04, 0.05, 0.02), c.LAWN: (0.05, 0.05, 0.06, 0.05), c.MEADOW: (0.07, 0.08, 0.09, 0.07),
-    c.SHRUB: (0.12, 0.14, 0.08, 0.05), c.CROPLAND: (0.05, 0.05, 0.06, 0.06), c.SOIL: (0.06, 0.06, 0.08, 0.06),
+    c.SHRUB: (0.10, 0.11, 0.07, 0.04), c.CROPLAND: (0.05, 0.05, 0.06, 0.06), c.SOIL: (0.06, 0.06, 0.08, 0.06),
     c.SAND: (0.03, 0.03, 0.04, 0.04), c.ROCK: (0.12, 0.14, 0.12, 0.06), c.SNOW: (0.012, 0.015, 0.02, 0.01),
     c.WATER: (0.02, 0.02, 0.05, 0.06), c.POOL: (0.03, 0.04, 0.01, 0.01), c.SPORTS: (0.04, 0.03, 0.03, 0.02),
     c.ORCHARD: (0.06, 0.06, 0.06, 0.05),
@@ -20,8 +20,8 @@ for _id, _row in {
     _NOISE[_id] = _row
 # Colour that patches drift towards (positive noise), sRGB differences.
 _DRIFT = np.zeros((c.NUM_CLASSES, 3), np.float32)
-for _id, _rgb in {c.LAWN: (16, 6, 4), c.MEADOW: (24, 12, 8), c.CROPLAND: (10, 6, 2), c.SOIL: (8, 2, -4),
-                  c.ROCK: (6, 2, -6), c.WATER: (-2, 4, 2), c.SHRUB: (10, 2, 0), c.ORCHARD: (14, 6, 2)}.items():
+for _id, _rgb in {c.LAWN: (9, 4, 2), c.MEADOW: (15, 8, 5), c.CROPLAND: (10, 6, 2), c.SOIL: (8, 2, -4),
+                  c.ROCK: (6, 2, -6), c.WATER: (-2, 4, 2), c.SHRUB: (6, 2, 0), c.ORCHARD: (14, 6, 2)}.items():
     _DRIFT[_id] = _rgb
 
 

@@ -7,7 +7,7 @@ from ...scene import classes as c
 from . import buildings as b
 from . import green as g
 from . import ways as r
-from .canvas import Canvas, Wing
+from .canvas import Canvas, Wing, line, smooth_line
 from .town import fields, frame
 
 
@@ -52,7 +52,7 @@ def coast(canvas: Canvas) -> None:
                     g.pool(canvas, px - np.sin(a) * (hv + 6), py + np.cos(a) * (hv + 6), a, float(rng.uniform(3.5, 7)), 2.4)
         second = _offset(road, 58.0)
         w, d, _ = canvas.near(second, 4)
-        if not (canvas.taken[w] & (np.abs(d) < 2.5)).mean() > 0.2:
+        if (canvas.taken[w] & (np.abs(d) < 2.5)).sum() <= 0.2 * d.size:
             canvas.band(second, 5.0, c.ROAD, (c.LAWN, c.MEADOW))
     if rng.random() < 0.6:  # a pier
         x, y = place(float(rng.uniform(-60, 60)), 0.0)
@@ -60,7 +60,7 @@ def coast(canvas: Canvas) -> None:
         r.bridge(canvas, (x - d[0] * 30, y - d[1] * 30), (x + d[0] * 90, y + d[1] * 90), 5.0, 2.6)
     g.scatter(canvas, int(size * size / 700), int(rng.choice([c.CONIFER, c.BROADLEAF])), scale=0.8)
     for _ in range(14):
-        g.patch(canvas, int(rng.choice([c.SHRUB, c.SAND, c.MEADOW])), *rng.uniform(0, size, 2), float(rng.uniform(3, 11)),
+        g.patch(canvas, int(rng.choice([c.SHRUB, c.SAND, c.MEADOW])), *canvas.spot(), float(rng.uniform(3, 11)),
                 (c.MEADOW, c.LAWN))
     r.settle_water(canvas)
 
@@ -81,7 +81,6 @@ def _smoothed(line: np.ndarray) -> np.ndarray:
     kernel = np.ones(3) / 3
     p = np.stack([np.convolve(np.pad(line[:, k], 1, mode="edge"), kernel, "valid") for k in range(2)], 1)
     first, last = p[0] + (p[0] - p[1]) * 3, p[-1] + (p[-1] - p[-2]) * 3
-    from .canvas import smooth_line
     return smooth_line(np.vstack([first, p, last]), 2)
 
 
@@ -105,11 +104,12 @@ def valley(canvas: Canvas) -> None:
     rough = canvas.noise.plane(n, n, 16.0, 2)
     canvas.cover[high > rock_line + 8 * rough] = c.ROCK
     canvas.cover[high > snow_line + 14 * rough] = c.SNOW
-    winter = rng.random() < 0.25
+    winter = rng.random() < 0.14
     if winter:
         canvas.cover[(canvas.cover == c.MEADOW) & (rough + canvas.noise.plane(n, n, 64.0, 5) > -0.4)] = c.SNOW
     rocks = canvas.cover == c.ROCK
-    canvas.ground[rocks] += np.clip(0.7 * canvas.noise.plane(n, n, 8.0, 3) + 0.4 * canvas.noise.plane(n, n, 2.0, 3), -0.2, 2.0)[rocks]
+    lumps = 0.7 * canvas.noise.plane(n, n, 8.0, 3) + 0.4 * canvas.noise.plane(n, n, 2.0, 3)
+    canvas.ground[rocks] += np.clip(lumps, -0.2, 2.0)[rocks]
     canvas.stain(everything, 0.5 * rocks * (np.sin(high * 0.9 + 2 * rough) > 0.5), (116, 112, 108))
     canvas.stain(everything, 0.25 * (canvas.cover == c.SNOW) * np.clip(rough - 0.4, 0, 1), (196, 208, 226))
     stream = r.across(rng, size, angle, float(rng.uniform(-55, -15)), 12.0)
@@ -139,7 +139,7 @@ def valley(canvas: Canvas) -> None:
     g.wood(canvas, everything, low & (canvas.cover == c.MEADOW), c.BROADLEAF, 6.0, mixed=0.25)
     g.scatter(canvas, int(size * size / 1400), c.CONIFER)
     for _ in range(16):
-        g.patch(canvas, int(rng.choice([c.SHRUB, c.ROCK, c.SHRUB])), *rng.uniform(0, size, 2), float(rng.uniform(2, 9)), (c.MEADOW,))
+        g.patch(canvas, int(rng.choice([c.SHRUB, c.ROCK, c.SHRUB])), *canvas.spot(), float(rng.uniform(2, 9)), (c.MEADOW,))
     r.settle_water(canvas)
 
 
@@ -157,13 +157,13 @@ def farmland(canvas: Canvas) -> None:
         r.river(canvas, r.across(rng, size, angle + float(rng.uniform(0.7, 1.4)), float(rng.uniform(-60, 60)), 14.0),
                 float(rng.uniform(6, 26)))
     elif extra < 0.7:
-        r.lake(canvas, *rng.uniform(40, size - 40, 2), float(rng.uniform(10, 30)), c.MEADOW)
+        r.lake(canvas, *canvas.spot(40), float(rng.uniform(10, 30)), c.MEADOW)
     r.road_over_water(canvas, lane, float(rng.choice([4.5, 6.0])), 0.0)
     for _ in range(int(rng.integers(1, 3))):
         _farmyard(canvas, lane)
     fields(canvas, angle, (c.CROPLAND, c.CROPLAND, c.CROPLAND, c.MEADOW, c.ORCHARD, c.SOIL), (c.MEADOW,))
     for _ in range(int(rng.integers(1, 4))):
-        w, d = canvas.blob(*(float(t) for t in rng.uniform(0, size, 2)), float(rng.uniform(14, 40)))
+        w, d = canvas.blob(*canvas.spot(), float(rng.uniform(14, 40)))
         kind = int(rng.choice([c.BROADLEAF, c.BROADLEAF, c.CONIFER]))
         g.wood(canvas, w, (d <= 0) & ~np.isin(canvas.cover[w], (c.ORCHARD,)), kind, mixed=0.15)
     for _ in range(int(rng.integers(2, 6))):
@@ -213,7 +213,8 @@ def swatches(canvas: Canvas) -> None:
         count = int(rng.choice([4, 5, 5, 6]))
         order = np.concatenate([rng.permutation(25) + 1 for _ in range(2)])[:count * count]
         gap = float(rng.choice([0.0, 0.0, 3.0]))
-        cells = np.minimum((x / size * count).astype(int), count - 1) + np.minimum((y / size * count).astype(int), count - 1) * count
+        column, row = (np.minimum((t / size * count).astype(int), count - 1) for t in (x, y))
+        cells = column + count * row
         painted = order[cells]
         edge = size / count
         border = (np.minimum(np.mod(x, edge), np.mod(y, edge)) < gap)
@@ -221,7 +222,7 @@ def swatches(canvas: Canvas) -> None:
     elif mode == "blobs":
         painted = np.full((n, n), int(rng.choice([c.LAWN, c.MEADOW, c.SAND, c.WATER, c.SNOW, c.ROCK, c.SOIL, c.PATH])))
         for class_id in rng.permutation(25)[:int(rng.integers(8, 25))] + 1:
-            w, d = canvas.blob(*(float(t) for t in rng.uniform(0, size, 2)), float(rng.uniform(14, 46)), 0.35,
+            w, d = canvas.blob(*canvas.spot(), float(rng.uniform(14, 46)), 0.35,
                                float(rng.uniform(0.6, 1.6)), float(rng.uniform(0, 3)))
             painted[w][d <= 0] = class_id
     else:
@@ -261,7 +262,6 @@ def _fill(canvas: Canvas, class_id: int, mask: np.ndarray) -> None:
         _, v = Wing(0, 0, angle, 1, 1).local(x, y)
         u, _ = Wing(0, 0, angle, 1, 1).local(x, y)
         off = np.mod(v, 4.2) - 2.1
-        from .canvas import line
         canvas.stain(w, 0.5 * inside * ((np.abs(off) < 1.35) & (np.mod(u, 1.0) < 0.5)), (92, 80, 70))
         canvas.stain(w, 0.8 * inside * line(np.abs(off) - 0.75, 0.2), (158, 152, 146))
     elif class_id == c.PARKING:
@@ -280,29 +280,30 @@ def _fill(canvas: Canvas, class_id: int, mask: np.ndarray) -> None:
     elif class_id == c.ROAD:
         x, y = canvas.grid(w)
         u, v = Wing(0, 0, angle, 1, 1).local(x, y)
-        from .canvas import line
         canvas.stain(w, 0.7 * inside * line(np.mod(v, 3.5) - 1.75, 0.15) * (np.mod(u, 9.0) < 4.5), r.WHITE)
         canvas.ground[w][inside] = -0.12
 
 
 def _crowd(canvas: Canvas, class_id: int, mask: np.ndarray, angle: float) -> None:
-    """Buildings of one class, as many as fit into the mask; `layout` keeps the paint by building over all of it."""
+    """Buildings of one class in the mask: a single one, wall to wall, or as many as find room."""
     rng = canvas.rng
     sizes = {c.HOUSE: (5, 8, 4, 5), c.APARTMENTS: (10, 20, 5.5, 8), c.TOWER: (9, 15, 9, 15), c.COMMERCIAL: (9, 20, 8, 15),
              c.INDUSTRIAL: (12, 24, 9, 16), c.STRUCTURE: (2.5, 5, 2, 3.5)}[class_id]
     rows, cols = np.nonzero(mask)
     if not len(rows):
         return
-    solid = rng.random() < 0.55  # the whole area is one building, as a painter of swatches means it
-    if solid:
+    how = rng.random()
+    if how < 0.45:  # one building all over the area, as a painter of swatches means it
         low, high = np.array([cols.min(), rows.min()]), np.array([cols.max(), rows.max()]) + 1
-        cx, cy = (low[0] + high[0]) / 4, canvas.size - (low[1] + high[1]) / 4
-        hu, hv = (high[0] - low[0]) / 4 - 1.0, (high[1] - low[1]) / 4 - 1.0
+        hu, hv = (high - low) / 4 - 0.5
         full = mask[rows.min():rows.max() + 1, cols.min():cols.max() + 1].mean() > 0.97
-        limit = 10 if class_id in (c.HOUSE, c.STRUCTURE) else 32
-        if full and max(hu, hv) <= limit:
-            b.build(canvas, class_id, cx, cy, 0.0, hu, hv, apron=0.0)
+        if full and max(hu, hv) <= (16 if class_id in (c.HOUSE, c.STRUCTURE) else 34):
+            b.build(canvas, class_id, (low[0] + high[0]) / 4, canvas.size - (low[1] + high[1]) / 4, 0.0, float(hu),
+                    float(hv), apron=0.0)
             return
+    if how < 0.7:  # wall to wall
+        _terraces(canvas, class_id, mask, sizes[0] * 0.8)
+        return
     tries = int(np.clip(len(rows) / 4 / (sizes[0] * sizes[2]), 4, 160))
     pick = rng.integers(0, len(rows), tries)
     for row, col in zip(rows[pick], cols[pick], strict=True):
@@ -312,6 +313,18 @@ def _crowd(canvas: Canvas, class_id: int, mask: np.ndarray, angle: float) -> Non
         shape = (np.abs(u) <= hu) & (np.abs(v) <= hv)
         if shape.any() and mask[w][shape].all():
             b.build(canvas, class_id, x, y, angle, hu, hv, apron=float(rng.choice([0.5, 2.0])))
+
+
+def _terraces(canvas: Canvas, class_id: int, mask: np.ndarray, half: float) -> None:
+    """Square buildings side by side that cover nearly all of the mask."""
+    step = int(4 * half)  # raster cells
+    for row in range(0, canvas.n, step):
+        for col in range(0, canvas.n, step):
+            part = mask[row:row + step, col:col + step]
+            if part.mean() > 0.6:
+                side = (part.shape[1] / 4, part.shape[0] / 4)
+                b.build(canvas, class_id, col / 2 + side[0], canvas.size - row / 2 - side[1], 0.0, side[0] - 0.05,
+                        side[1] - 0.05, apron=0.0, over=True)
 
 
 def _deck_over(canvas: Canvas, w: tuple[slice, slice]) -> None:

@@ -1,7 +1,7 @@
 """Tileable noise, looked up by position."""
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from scipy import ndimage
@@ -10,7 +10,7 @@ SIDE = 512  # samples along one side of a tile
 PITCH = 0.5  # metres between two samples
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tile(wavelength: float, which: int) -> np.ndarray:
     """A noise tile with features of about `wavelength` metres, standard normal samples, float32 [SIDE, SIDE]."""
     rng = np.random.default_rng((int(wavelength * 16), which))
@@ -39,7 +39,7 @@ class Noise:
         key = (wavelength, which)
         if key not in self._fields:
             rng = np.random.default_rng((self._seed, int(wavelength * 16), which))
-            tile = _tile(wavelength, int(rng.integers(8)) * 8 + which)
+            tile = _tile(wavelength, which)
             tile = np.roll(tile, tuple(rng.integers(0, SIDE, 2)), (0, 1))
             self._fields[key] = np.ascontiguousarray(tile[::int(rng.choice([-1, 1])), ::int(rng.choice([-1, 1]))])
         return self._fields[key]
@@ -56,3 +56,15 @@ class Noise:
         if rows <= SIDE and cols <= SIDE:
             return tile[:rows, :cols]
         return np.tile(tile, (-(-rows // SIDE), -(-cols // SIDE)))[:rows, :cols]
+
+
+def hash01(*keys: np.ndarray | int) -> np.ndarray:
+    """Uniform pseudo-random numbers 0..1 of integer keys (broadcast), float32."""
+    h = np.uint32(2166136261)
+    with np.errstate(over="ignore"):
+        for key in keys:
+            h = (h ^ np.asarray(key).astype(np.int64).astype(np.uint32)) * np.uint32(16777619)
+            h = h ^ (h >> np.uint32(15))
+        h = h * np.uint32(2246822519)
+        h = h ^ (h >> np.uint32(13))
+    return (h & np.uint32(0xFFFFFF)).astype(np.float32) / np.float32(0x1000000)

@@ -5,12 +5,12 @@ import numpy as np
 
 from ...errors import BadInput
 from ...scene import classes as c
-from ...scene.voxels import GROUND_INDEX, index_to_height
+from ...scene.voxels import GROUND_INDEX, index_to_height, tangent_frame
 from ..shell import MAX_INDEX, Shell, build_shell
-from ..training_scene import OFFSET_UNIT, TrainingScene
+from ..training_scene import OFFSET_UNIT, SUBSAMPLES, TrainingScene
 from . import colour, ground
 from .canvas import Canvas
-from .form import Solid, build_solid
+from .form import Solid, build_solid, roof_slope
 from .relief import relief
 from .style import draw_style
 from .themes import THEMES
@@ -66,7 +66,7 @@ def _add_trunks(canvas: Canvas, solid: Solid, shell: Shell) -> None:
     key = set()
     parts: list[tuple[int, int, int]] = []
     zg = np.floor(solid.surfaces.ground + 0.5).astype(int) + GROUND_INDEX
-    for k, (x, y, height, radius, class_id) in enumerate(canvas.trees):
+    for k, (x, y, height, _, class_id) in enumerate(canvas.trees):
         row, col = int(size - y), int(x)
         if not (0 <= row < size and 0 <= col < size) or solid.tree[row, col] != k:
             continue
@@ -142,7 +142,7 @@ def _roof_normals(solid: Solid, shell: Shell, roof: np.ndarray, wing: np.ndarray
     numbers, start = np.unique(wing[order], return_index=True)
     for k, rows in zip(numbers, np.split(order, start[1:]), strict=True):
         part = solid.wings[k][1]
-        su, sv = colour.roof_slope(part, *part.local(x[rows], y[rows]))
+        su, sv = roof_slope(part, *part.local(x[rows], y[rows]))
         cos, sin = np.cos(part.angle), np.sin(part.angle)
         n = np.stack([-(su * cos - sv * sin), -(su * sin + sv * cos), np.ones(len(rows))], 1)
         shell.normal[rows] = n / np.linalg.norm(n, axis=1, keepdims=True)
@@ -188,8 +188,6 @@ def _colours(canvas: Canvas, solid: Solid, shell: Shell, tree: np.ndarray, wall:
 
 
 def _samples(shell: Shell, size: int) -> np.ndarray:
-    from ...scene.voxels import tangent_frame
-    from ..training_scene import SUBSAMPLES
     u, v = tangent_frame(shell.normal)
     centre = np.stack([shell.col + 0.5, size - 0.5 - shell.row, index_to_height(shell.z)], 1) + shell.offset
     return (centre[:, None] + SUBSAMPLES[None, :, :1] * u[:, None] + SUBSAMPLES[None, :, 1:] * v[:, None])

@@ -15,7 +15,7 @@ for _id, _rgb in {
     c.PARKING: (101, 101, 105), c.RAILWAY: (122, 110, 99), c.BRIDGE: (142, 139, 134), c.LAWN: (92, 116, 58),
     c.MEADOW: (120, 123, 68), c.SHRUB: (76, 92, 48), c.BROADLEAF: (62, 84, 38), c.CONIFER: (42, 64, 42),
     c.CROPLAND: (142, 132, 76), c.SOIL: (146, 116, 86), c.SAND: (206, 188, 152), c.ROCK: (132, 126, 118),
-    c.SNOW: (232, 236, 242), c.WATER: (54, 76, 82), c.POOL: (86, 168, 188), c.SPORTS: (84, 124, 62),
+    c.SNOW: (214, 219, 228), c.WATER: (54, 76, 82), c.POOL: (86, 168, 188), c.SPORTS: (84, 124, 62),
     c.ORCHARD: (84, 100, 50),
 }.items():
     BASE[_id] = _rgb
@@ -24,7 +24,7 @@ PITCHED = {"red": [(150, 84, 62), (162, 96, 70), (138, 76, 60), (170, 110, 84)],
            "grey": [(96, 94, 94), (112, 108, 104), (84, 84, 88), (124, 116, 108)],
            "brown": [(110, 92, 76), (126, 106, 88), (98, 80, 66), (140, 122, 102)],
            "mixed": [(148, 88, 68), (100, 98, 98), (120, 100, 82), (84, 84, 90), (136, 128, 118)]}
-FLAT = {"white": [(214, 212, 206), (198, 196, 192), (222, 220, 216), (184, 182, 178)],
+FLAT = {"white": [(198, 196, 191), (186, 184, 180), (206, 204, 200), (172, 170, 166)],
         "grey": [(142, 140, 136), (124, 122, 120), (160, 156, 150), (110, 108, 108)],
         "gravel": [(164, 154, 138), (148, 140, 128), (178, 168, 152), (130, 126, 120)]}
 WALLS = {"render": [(214, 206, 190), (226, 220, 208), (206, 190, 162), (196, 196, 192), (218, 200, 176)],
@@ -71,10 +71,10 @@ class Style:
 
 def draw_style(rng: np.random.Generator) -> Style:
     """A random style."""
-    dryness = float(rng.beta(1.4, 2.2))
+    dryness = float(rng.beta(1.1, 2.8))
     ground = BASE.copy()
     green = [c.LAWN, c.MEADOW, c.SHRUB, c.BROADLEAF, c.ORCHARD, c.CROPLAND]
-    strength = np.array([0.75, 1.0, 0.5, 0.25, 0.4, 0.5], np.float32)[:, None] * dryness
+    strength = np.array([0.6, 0.9, 0.5, 0.25, 0.4, 0.5], np.float32)[:, None] * dryness
     ground[green] += (np.array([158, 144, 92], np.float32) - ground[green]) * strength
     tone = rng.normal(0, 0.04, 3).astype(np.float32)
     ground[green] *= 1 + tone
@@ -89,7 +89,7 @@ def draw_style(rng: np.random.Generator) -> Style:
     walls = list(WALLS)
     kinds = tuple(walls[int(k)] for k in rng.choice(len(walls), int(rng.integers(1, 4)), replace=False))
     return Style(ground, _name(PITCHED, rng), _name(FLAT, rng), kinds, dryness, sun,
-                 float(rng.uniform(0, 0.15)), float(rng.uniform(1.0, 1.18)))
+                 float(rng.uniform(0, 0.15)), float(rng.uniform(1.0, 1.15)))
 
 
 def _name(table: dict, rng: np.random.Generator) -> str:

@@ -1,6 +1,8 @@
 """Planners of built-up places: suburb, downtown, village, campus, industrial."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ...scene import classes as c
@@ -9,8 +11,10 @@ from . import green as g
 from . import ways as r
 from .canvas import Canvas
 
+Place = Callable[[float, float], tuple[float, float]]
 
-def frame(canvas: Canvas, angle: float):
+
+def frame(canvas: Canvas, angle: float) -> Place:
     """Axes turned by an angle about the scene's middle: a function (u, v) -> (x, y), with u, v in metres."""
     m = canvas.size / 2
     cos, sin = np.cos(angle), np.sin(angle)
@@ -20,7 +24,7 @@ def frame(canvas: Canvas, angle: float):
     return place
 
 
-def street(canvas: Canvas, place, u0: float, v0: float, u1: float, v1: float, sway: float = 0.0) -> np.ndarray:
+def street(canvas: Canvas, place: Place, u0: float, v0: float, u1: float, v1: float, sway: float = 0.0) -> np.ndarray:
     """A line [K, 2] between two places of a frame."""
     return r.wander(canvas.rng, place(u0, v0), place(u1, v1), sway, 4)
 
@@ -56,7 +60,7 @@ def suburb(canvas: Canvas) -> None:
         x, y = rng.uniform(0, canvas.size, 2)
         g.tree(canvas, float(x), float(y), c.CONIFER if rng.random() < conifers else c.BROADLEAF, 0.85)
     for _ in range(int(rng.integers(0, 10))):
-        g.patch(canvas, int(rng.choice([c.SHRUB, c.MEADOW, c.SOIL])), *rng.uniform(0, canvas.size, 2),
+        g.patch(canvas, int(rng.choice([c.SHRUB, c.MEADOW, c.SOIL])), *canvas.spot(),
                 float(rng.uniform(2, 6)))
 
 
@@ -176,7 +180,7 @@ def _flyover(canvas: Canvas, start: tuple[float, float], end: tuple[float, float
     r.bridge(canvas, start, end, 10.0, float(canvas.rng.uniform(5.5, 7.5)), bool(canvas.rng.random() < 0.4))
 
 
-def _block(canvas: Canvas, place, angle: float, u: float, v: float, hu: float, hv: float) -> None:
+def _block(canvas: Canvas, place: Place, angle: float, u: float, v: float, hu: float, hv: float) -> None:
     """One city block: what it is, drawn at random."""
     rng = canvas.rng
     x, y = place(u, v)
@@ -217,7 +221,7 @@ def _block(canvas: Canvas, place, angle: float, u: float, v: float, hu: float, h
         _infill(canvas, place, angle, u - hu / 2, v, hu / 2, hv, (c.COMMERCIAL, c.APARTMENTS, c.COMMERCIAL, c.STRUCTURE))
 
 
-def _infill(canvas: Canvas, place, angle: float, u: float, v: float, hu: float, hv: float,
+def _infill(canvas: Canvas, place: Place, angle: float, u: float, v: float, hu: float, hv: float,
             classes: tuple[int, ...]) -> None:
     """Split a rectangle into lots and build on nearly all of them, wall to wall or with gaps."""
     rng = canvas.rng
@@ -236,13 +240,13 @@ def _infill(canvas: Canvas, place, angle: float, u: float, v: float, hu: float, 
     b.build(canvas, int(rng.choice(classes)), *place(u, v), angle, hu - gap, hv - gap, apron=0.0)
 
 
-def _trees_in(canvas: Canvas, place, u: float, v: float, hu: float, hv: float, count: int) -> None:
+def _trees_in(canvas: Canvas, place: Place, u: float, v: float, hu: float, hv: float, count: int) -> None:
     for _ in range(count):
         a, e = canvas.rng.uniform(-1, 1, 2)
         g.tree(canvas, *place(u + float(a) * hu, v + float(e) * hv), c.BROADLEAF, 0.8)
 
 
-def _angle(place) -> float:
+def _angle(place: Place) -> float:
     (x0, y0), (x1, y1) = place(0.0, 0.0), place(1.0, 0.0)
     return float(np.arctan2(y1 - y0, x1 - x0))
 
@@ -267,8 +271,9 @@ def village(canvas: Canvas) -> None:
     for line in branch:
         r.road_over_water(canvas, line, 5.0, 0.0, False)
     r.road_over_water(canvas, main, 6.0, 1.4, True)
+    along = list(r.stations(main, 8.0))
     for _ in range(20):
-        x, y, a = list(r.stations(main, 8.0))[int(rng.integers(10, 30))]
+        x, y, a = along[int(rng.uniform(0.25, 0.75) * len(along))]
         if b.church(canvas, x - np.sin(a) * 22, y + np.cos(a) * 22, a + np.pi / 2 * float(rng.integers(0, 2))):
             break
     for line in [main, *branch]:
@@ -365,7 +370,7 @@ def campus(canvas: Canvas) -> None:
         u, v = (float(t) for t in rng.uniform(-size * 0.5, size * 0.5, 2))
         hu, hv = float(rng.uniform(12, 28)), float(rng.uniform(7, 12))
         turn = angle + (np.pi / 2 if rng.random() < 0.5 else 0.0)
-        kind = int(rng.choice([c.COMMERCIAL, c.COMMERCIAL, c.COMMERCIAL, c.APARTMENTS, c.TOWER], p=[0.3, 0.3, 0.22, 0.13, 0.05]))
+        kind = int(rng.choice([c.COMMERCIAL, c.APARTMENTS, c.TOWER], p=[0.82, 0.13, 0.05]))
         if kind == c.TOWER:
             hu, hv = 10.0, 10.0
         if b.build(canvas, kind, *place(u, v), turn, hu, hv, apron=5):
@@ -377,11 +382,11 @@ def campus(canvas: Canvas) -> None:
     if rng.random() < 0.5:
         g.pool(canvas, *place(float(rng.uniform(-90, 90)), float(rng.uniform(-90, 90))), angle, 12.5, 6.0)
     if rng.random() < 0.4:
-        r.lake(canvas, *rng.uniform(30, size - 30, 2), float(rng.uniform(9, 16)))
+        r.lake(canvas, *canvas.spot(30), float(rng.uniform(9, 16)))
     g.scatter(canvas, int(size * size / 450), on=(c.LAWN,))
     g.scatter(canvas, int(size * size / 3000), c.CONIFER, on=(c.LAWN,))
     for _ in range(8):
-        g.patch(canvas, int(rng.choice([c.SHRUB, c.MEADOW])), *rng.uniform(0, size, 2), float(rng.uniform(3, 9)))
+        g.patch(canvas, int(rng.choice([c.SHRUB, c.MEADOW])), *canvas.spot(), float(rng.uniform(3, 9)))
     r.settle_water(canvas)
 
 
@@ -401,7 +406,7 @@ def industrial(canvas: Canvas) -> None:
     reach = 0.75 * size
     rail = float(rng.uniform(-95, 95))
     for _ in range(5):
-        g.patch(canvas, int(rng.choice([c.SOIL, c.LAWN, c.SOIL, c.SHRUB])), *rng.uniform(0, size, 2), float(rng.uniform(12, 32)))
+        g.patch(canvas, int(rng.choice([c.SOIL, c.LAWN, c.SOIL, c.SHRUB])), *canvas.spot(), float(rng.uniform(12, 32)))
     if rng.random() < 0.8:
         r.railway(canvas, street(canvas, place, -reach, rail, reach, rail, 3.0), int(rng.integers(1, 5)))
     us = np.arange(-reach + float(rng.uniform(0, 110)), reach, float(rng.uniform(105, 150)))
@@ -409,11 +414,9 @@ def industrial(canvas: Canvas) -> None:
     for v in vs:
         if abs(v - rail) > 22:
             r.road(canvas, street(canvas, place, -reach, v, reach, v), 8.0, 1.5 if rng.random() < 0.5 else 0.0)
-    crossed = None
     for u in us:
         r.road(canvas, street(canvas, place, u, -reach, u, reach), 7.0, 0.0)
-        crossed = u
-    if crossed is not None and rng.random() < 0.6:
+    if len(us) and rng.random() < 0.6:
         u = float(us[len(us) // 2])
         r.bridge(canvas, place(u, rail - 55), place(u, rail + 55), 10.0, 6.5)
     for _ in range(220):
@@ -438,7 +441,7 @@ def industrial(canvas: Canvas) -> None:
             r.parking(canvas, *place(u, v), angle, 22, 16)
     g.scatter(canvas, int(size * size / 800), scale=0.8)
     for _ in range(6):
-        g.patch(canvas, c.SHRUB, *rng.uniform(0, size, 2), float(rng.uniform(3, 9)))
+        g.patch(canvas, c.SHRUB, *canvas.spot(), float(rng.uniform(3, 9)))
 
 
 def _yard(canvas: Canvas, x: float, y: float, angle: float, hu: float, hv: float) -> None:

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from ...scene import classes as c
 from .canvas import Canvas, Deck, line, smooth_line
+from .noise import hash01
 
 WHITE, YELLOW = (206, 205, 200), (196, 172, 96)
 
@@ -42,17 +43,20 @@ def road_over_water(canvas: Canvas, points: np.ndarray, width: float, pavement: 
     """A road whose line may cross water that is already there: the water stays, bridges carry the road."""
     water = canvas.cover == c.WATER
     road(canvas, points, width, pavement, marks)
-    canvas.cover[water] = c.WATER
-    canvas.mark[water] = 0
     places = list(stations(points, 2.0))
     wet = np.array([0 <= x < canvas.size and 0 <= y < canvas.size and bool(water[canvas.cell(x, y)])
                     for x, y, _ in places])
     edges = np.flatnonzero(np.diff(np.concatenate([[False], wet, [False]]).astype(int)))
     for first, last in edges.reshape(-1, 2):
+        if last - first > 32:  # along the water, not across it: the road stays on a bank of its own
+            continue
         ramp = 11  # stations, 22 m
         a, b = places[max(0, first - ramp)], places[min(len(places) - 1, last + ramp)]
-        if (last - first) * 2 < 160:
-            bridge(canvas, a[:2], b[:2], width + 2.0 + pavement, 4.2)
+        reach = np.array([places[first][:2], places[last - 1][:2]])
+        w, d, _ = canvas.near(reach, width / 2 + pavement + 6)
+        under = water[w] & np.isfinite(d)
+        canvas.paint(w, under, c.WATER)
+        bridge(canvas, a[:2], b[:2], width + 2.0 + pavement, 4.2)
 
 
 def crossing(canvas: Canvas, x: float, y: float, angle: float, width: float) -> None:
@@ -102,7 +106,6 @@ def parking(canvas: Canvas, x: float, y: float, angle: float, hu: float, hv: flo
     bay = np.floor((u + hu) / 2.5)
     canvas.stain(w, 0.75 * (inner & row) * line(np.mod(u + hu + 1.25, 2.5) - 1.25, 0.15), WHITE)
     canvas.stain(w, 0.6 * inner * line(np.minimum(phase, pitch - phase), 0.15), WHITE)
-    from .colour import hash01
     line_number = np.floor((v + hv) / pitch) * 2 + (phase > 8)
     key = int(canvas.rng.integers(1 << 20))
     draw = hash01(bay + 0 * v, line_number + 0 * u, key)
@@ -134,9 +137,10 @@ def river(canvas: Canvas, points: np.ndarray, width: float, banks: int = c.MEADO
 def lake(canvas: Canvas, x: float, y: float, radius: float, shore: int | None = None) -> None:
     """A pond or lake, with a strip of another class around it."""
     w, d = canvas.blob(x, y, radius, 0.3, float(canvas.rng.uniform(0.75, 1.35)), float(canvas.rng.uniform(0, 3)))
+    free = ~canvas.taken[w]
     if shore is not None:
-        canvas.paint(w, d <= 3.5, shore)
-    canvas.paint(w, d <= 0, c.WATER)
+        canvas.paint(w, (d <= 3.5) & free, shore)
+    canvas.paint(w, (d <= 0) & free, c.WATER)
     canvas.take(w, d <= 2)
 
 
