@@ -129,7 +129,7 @@ def package() -> Path:
     version = next(line.split('"')[1] for line in (folder / "blender_manifest.toml").read_text().splitlines()
                    if line.startswith("version"))
     archive = DIST / f"earthcrafter-{version}.zip"
-    DIST.mkdir(exist_ok=True)
+    DIST.mkdir(parents=True, exist_ok=True)
     say("validating and packing the extension ...")
     tool = [venv_python(), blender_ext()]
     run([*tool, "validate", folder], "The extension is not valid")

@@ -12,6 +12,7 @@ from .class_materials import COLOR_ATTRIBUTE
 OPACITY, ROTATION, SCALE = "opacity", "rotation", "splat_scale"
 """Attributes of the splats' points: float 0..1, quaternion, vector (the two standard deviations in metres, and 1)."""
 EXTENT = 2.5  # half a disc's side in standard deviations; beyond it alpha is under 4.4 %
+SHIFT = 0.03  # metres; discs in one plane are drawn this far apart: rays pass several at the same place as one
 POINTS_GROUP, SPLATS_GROUP = "EarthCrafter Points", "EarthCrafter Splats"
 POINT_MATERIAL, SPLAT_MATERIAL = "EarthCrafter Point", "EarthCrafter Splat"
 
@@ -87,10 +88,14 @@ def splats_group() -> bpy.types.NodeTree:
     points = add.node("GeometryNodeMeshToPoints", {"Mesh": source.outputs["Geometry"]})
     rotation = add.node("GeometryNodeInputNamedAttribute", {"Name": ROTATION}, data_type="QUATERNION")
     scale = add.node("GeometryNodeInputNamedAttribute", {"Name": SCALE}, data_type="FLOAT_VECTOR")
+    normal = add.node("FunctionNodeRotateVector", {"Vector": (0.0, 0.0, 1.0), "Rotation": rotation.outputs["Attribute"]})
+    shift = add.node("FunctionNodeRandomValue", {2: -SHIFT, 3: SHIFT}, data_type="FLOAT")
+    along = add.node("ShaderNodeVectorMath", {0: normal.outputs[0], "Scale": shift.outputs[1]}, operation="SCALE")
+    apart = add.node("GeometryNodeSetPosition", {"Geometry": points.outputs[0], "Offset": along.outputs["Vector"]})
     sized = add.node("ShaderNodeVectorMath", {0: scale.outputs["Attribute"], "Scale": source.outputs["Size"]},
                      operation="SCALE")
     discs = add.node("GeometryNodeInstanceOnPoints", {
-        "Points": points.outputs[0], "Instance": shown.outputs[0], "Rotation": rotation.outputs["Attribute"],
+        "Points": apart.outputs[0], "Instance": shown.outputs[0], "Rotation": rotation.outputs["Attribute"],
         "Scale": sized.outputs["Vector"]})
     add.node("NodeGroupOutput", {"Geometry": discs.outputs[0]})
     return tree

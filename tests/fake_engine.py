@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from earthcrafter_core.convert import files  # noqa: E402
-from earthcrafter_core.engine import server  # noqa: E402
-from earthcrafter_core.errors import Cancelled, OutOfMemory  # noqa: E402
-from earthcrafter_core.scene.classes import BUILDING_IDS, PALETTE  # noqa: E402
-from earthcrafter_core.scene.splats import SH_C0, Splats  # noqa: E402
-from earthcrafter_core.scene.voxels import GROUND_INDEX, VoxelScene, flat_origin  # noqa: E402
+from earthcrafter_core.convert import files
+from earthcrafter_core.engine import server
+from earthcrafter_core.errors import Cancelled, OutOfMemory
+from earthcrafter_core.scene.classes import BUILDING_IDS, PALETTE
+from earthcrafter_core.scene.splats import SH_C0, Splats
+from earthcrafter_core.scene.voxels import GROUND_INDEX, VoxelScene, flat_origin
 
 KILL, SLOW, BAD, BUG = 666, 667, 668, 669
 STEPS = 5
