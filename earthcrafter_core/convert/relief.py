@@ -13,7 +13,7 @@ from ..scene import classes as sem
 
 WATER_IDS = np.array([sem.WATER, sem.POOL], np.uint8)
 CROWN_IDS = np.array([sem.BROADLEAF, sem.CONIFER, sem.ORCHARD], np.uint8)
-BUILDING_PERCENTILE = 80  # of the ground around a building: its level, so that little of it is buried
+BUILDING_PERCENTILE = 60  # of the ground around a building: its level, half buried at most on a slope
 WATER_PERCENTILE = 10  # of the relief under a lake: its level
 SHORE_SLOPE = 0.4  # the shore comes down to the water about this steeply ...
 SHORE_WIDTH = (3.0, 30.0)  # ... within these metres

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from earthcrafter_core.convert.layout_io import read_class_ids, read_elevation, read_layout, write_layout
+from earthcrafter_core.errors import BadInput, WriteError
+from earthcrafter_core.scene import classes as sem
+from earthcrafter_core.scene.layout import MAX_CELLS, Layout
+
+IDS = np.arange(sem.NUM_CLASSES, dtype=np.uint8).reshape(2, 13)
+
+
+def png(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("array", [IDS, sem.PALETTE[IDS], np.dstack([sem.PALETTE[IDS], np.full(IDS.shape, 255, np.uint8)]),
+                                   IDS.astype(np.uint16)])
+def test_ids_and_colours(tmp_path, array):
+    (tmp_path / "l.png").write_bytes(png(array))
+    assert np.array_equal(read_layout(tmp_path / "l.png").class_id, IDS)
+
+
+def test_indexed_by_another_programs_order(tmp_path):
+    image = Image.fromarray(sem.PALETTE[IDS]).convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
+    image.save(tmp_path / "l.png")
+    assert np.array_equal(read_layout(tmp_path / "l.png").class_id, IDS)
+
+
+def test_transparent_is_unpainted(tmp_path):
+    pixels = np.dstack([sem.PALETTE[IDS], np.full(IDS.shape, 255, np.uint8)])
+    pixels[0, 3] = (9, 9, 9, 0)
+    (tmp_path / "l.png").write_bytes(png(pixels))
+    assert read_layout(tmp_path / "l.png").class_id[0, 3] == sem.UNPAINTED
+
+
+def test_a_near_miss_names_class_and_pixel(tmp_path):
+    pixels = sem.PALETTE[IDS].copy()
+    pixels[1, 4] = sem.PALETTE[sem.ROAD] + 1
+    (tmp_path / "l.png").write_bytes(png(pixels))
+    with pytest.raises(BadInput, match=r"column 4, row 1.*\n?.*road"):
+        read_layout(tmp_path / "l.png")
+
+
+def test_unknown_ids(tmp_path):
+    (tmp_path / "l.png").write_bytes(png(IDS + 5))
+    with pytest.raises(BadInput, match="26, 27"):
+        read_layout(tmp_path / "l.png")
+
+
+def test_huge(tmp_path):
+    for shape in ((1, MAX_CELLS + 1), (20000, 20000)):
+        (tmp_path / "l.png").write_bytes(png(np.zeros(shape, np.uint8)))
+        with pytest.raises(BadInput, match="too large"):
+            read_layout(tmp_path / "l.png")
+
+
+def test_no_picture(tmp_path):
+    (tmp_path / "l.png").write_text("no picture")
+    for path in (tmp_path / "l.png", tmp_path / "missing.png", tmp_path):
+        with pytest.raises(BadInput):
+            read_layout(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_damaged_pictures_give_one_error(tmp_path_factory, data):
+    good = bytearray(png(sem.PALETTE[IDS]))
+    cut = data.draw(st.integers(0, len(good)))
+    for _ in range(data.draw(st.integers(0, 4))):
+        good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "damaged.png"
+    path.write_bytes(bytes(good[:cut]))
+    try:
+        assert read_class_ids(path).ndim == 2
+    except BadInput as e:
+        assert e.message.endswith(".") and e.remedy.endswith(".")
+
+
+def test_planes(tmp_path):
+    (tmp_path / "l.png").write_bytes(png(IDS))
+    hint = np.full(IDS.shape, 7, np.float32)
+    np.save(tmp_path / "h.npy", hint)
+    np.save(tmp_path / "wrong.npy", hint[:1])
+    np.save(tmp_path / "e.npy", np.array([[1.0, 2.0]]))
+    layout = read_layout(tmp_path / "l.png", 2.0, tmp_path / "h.npy", tmp_path / "e.npy")
+    assert layout.cell_size == 2 and np.array_equal(layout.height_hint, hint)
+    assert np.allclose(layout.elevation[:, [0, 6, 12]], [1, 1.5, 2])
+    with pytest.raises(BadInput, match="shape"):
+        read_layout(tmp_path / "l.png", height_hint=tmp_path / "wrong.npy")
+    with pytest.raises(BadInput):
+        read_layout(tmp_path / "l.png", height_hint=tmp_path / "l.png")
+
+
+def test_tif_with_holes_and_without(tmp_path):
+    dem = np.linspace(0, 9, 40, dtype=np.float32).reshape(4, 10)
+    tifffile.imwrite(tmp_path / "d.tif", dem)
+    assert np.allclose(read_elevation(tmp_path / "d.tif", (4, 10)), dem)
+    assert read_elevation(tmp_path / "d.tif", (8, 20)).shape == (8, 20)
+    dem[1, 1] = -9999
+    tifffile.imwrite(tmp_path / "h.tif", dem, extratags=[(42113, "s", 0, "-9999", True)])
+    with pytest.raises(BadInput, match="without a value"):
+        read_elevation(tmp_path / "h.tif", (4, 10))
+    (tmp_path / "x.tif").write_text("no")
+    for name in ("x.tif", "x.xyz", "missing.npy"):
+        with pytest.raises(BadInput):
+            read_elevation(tmp_path / name, (4, 10))
+
+
+def test_written_layouts_come_back(tmp_path):
+    layout = Layout(IDS, 0.5, np.ones(IDS.shape), np.zeros(IDS.shape))
+    paths = write_layout(tmp_path / "new" / "l.png", layout, "here", planes=True)
+    assert {p.name for p in paths} == {"l.png", "l.json", "l.height.npy", "l.elevation.npy"} == {
+        p.name for p in (tmp_path / "new").iterdir()}
+    again = read_layout(paths[0], 0.5, paths[2], paths[3])
+    assert again.hash() == layout.hash()
+    assert json.loads(paths[1].read_text())["cell_size"] == 0.5
+    assert Image.open(paths[0]).convert("RGB").getpixel((7, 0)) == tuple(sem.PALETTE[sem.ROAD])
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(WriteError):
+        write_layout(tmp_path / "file" / "l.png", layout)
