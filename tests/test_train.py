@@ -12,7 +12,7 @@ from earthcrafter_core.errors import BadInput, WeightsError
 from earthcrafter_core.models.condition import Condition
 from earthcrafter_core.models.config import DEFAULT
 from earthcrafter_core.models.struct_vae import StructVAE
-from earthcrafter_core.train import stages, trainer
+from earthcrafter_core.train import stages
 from earthcrafter_core.train.batches import Batch, drop_condition, drop_relief
 from earthcrafter_core.train.evaluate import adherence, column_tops, iou
 from earthcrafter_core.train.trainer import TrainSettings, train, use_bfloat16
@@ -42,17 +42,16 @@ def settings(data, out, network="struct-vae", **more) -> TrainSettings:
 def test_resumed_training_is_the_unbroken_one(data, tmp_path, monkeypatch):
     """A run killed after 2 of 4 steps and started again ends with the very weights of one that was not."""
     train(settings(data, tmp_path / "a", steps=4))
-    draw, drawn = trainer.draw_batch, []
+    draw = stages.draw_batch
 
-    def killed(*args):
-        if len(drawn) == 3:
+    def killed(data_, stage, seed, step, *more):
+        if step == 3:
             raise KeyboardInterrupt
-        drawn.append(1)
-        return draw(*args)
-    monkeypatch.setattr(trainer, "draw_batch", killed)
+        return draw(data_, stage, seed, step, *more)
+    monkeypatch.setattr(stages, "draw_batch", killed)
     with pytest.raises(KeyboardInterrupt):
         train(settings(data, tmp_path / "b", steps=4))
-    monkeypatch.setattr(trainer, "draw_batch", draw)
+    monkeypatch.setattr(stages, "draw_batch", draw)
     train(settings(data, tmp_path / "b", steps=4))
     a, b = (load_file(store.path_of("struct-vae", tmp_path / k)) for k in "ab")
     assert all(torch.equal(a[k], b[k]) for k in a)
@@ -73,6 +72,15 @@ def test_every_stage_trains(data, tmp_path):
     for network in store.NETWORKS:
         train(settings(data, tmp_path, network, steps=1))
         assert store.path_of(network, tmp_path).is_file()
+
+
+def test_a_frozen_encoder_stays(data, tmp_path):
+    train(settings(data, tmp_path / "a", steps=2))
+    train(settings(data, tmp_path / "b", steps=2, init=tmp_path / "a", freeze="encoder"))
+    a, b = (load_file(store.path_of("struct-vae", tmp_path / k)) for k in "ab")
+    kept = [k for k in a if k.startswith(("encoder", "latent"))]
+    assert all(torch.equal(a[k], b[k]) for k in kept)
+    assert any(not torch.equal(a[k], b[k]) for k in a if k.startswith("decoder"))
 
 
 def test_a_flow_without_its_vae_says_what_is_missing(data, tmp_path):

@@ -3,14 +3,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..data.dataset import Dataset, augment
 from ..flow import interpolate, loss_weight
+from ..models.condition import Condition
 from ..models.config import CELL, ModelConfig
 from ..models.struct_flow import CoarseFlow, FineFlow, dilate
 from ..models.struct_vae import StructVAE
@@ -39,14 +41,33 @@ class Stage(Protocol):
     batch: int
     rate: float
 
-    def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
+    def draw(self, data: Dataset, seed: int, step: int, count: int, device: str) -> Any:
+        """The samples of one step: a function of seed and step alone, so that a resumed run sees what an unbroken one would."""
+
+    def loss(self, batch: Any, rng: np.random.Generator) -> tuple[Tensor, Figures]:
         """The loss to minimise and figures for the log."""
 
     def statistics(self, batches: list[Batch]) -> None:
         """Measure what the network needs to know of its own output (latent mean and spread), without gradients."""
 
 
-class StructVaeStage:
+class _Crops:
+    """Stages that take fresh crops at every step."""
+
+    size: int
+
+    def draw(self, data: Dataset, seed: int, step: int, count: int, device: str) -> Batch:
+        """Random crops, flipped and turned."""
+        return draw_batch(data, self, seed, step, count, device)
+
+
+def draw_batch(data: Dataset, stage: Any, seed: int, step: int, count: int, device: str) -> Batch:
+    """Random crops of the stage's size, flipped and turned; a function of seed and step alone."""
+    rng = np.random.default_rng((seed, step))
+    return Batch([augment(data.crops(rng, stage.size), rng) for _ in range(count)], device)
+
+
+class StructVaeStage(_Crops):
     """Voxel classification at every level, KL and class."""
 
     network, size, batch, rate = "struct-vae", 64, 4, 2e-3
@@ -62,7 +83,7 @@ class StructVaeStage:
         set_statistics(self.module, latents)
 
 
-class TexVaeStage:
+class TexVaeStage(_Crops):
     """Renderings (L1, SSIM) and, since the data's own surfels are known, their colour, place and normal directly."""
 
     network, size, batch, rate = "tex-vae", 64, 3, 2e-3
@@ -107,7 +128,7 @@ class TexVaeStage:
         set_statistics(self.module, torch.cat([self.module.encode(b.features(), b.coords)[0] for b in batches]))
 
 
-class CoarseStage:
+class CoarseStage(_Crops):
     """Which cells are occupied, by their log-likelihood (the clean sample's best estimate), and the relief."""
 
     network, size, batch, rate = "struct-coarse", 128, 6, 1.5e-3
@@ -136,24 +157,46 @@ class CoarseStage:
 
 
 class FineStage:
-    """The structural latent on dilated cells, zero where there is none."""
+    """The structural latent on dilated cells, zero where there is none.
+
+    Encoding a tile costs more than a training step on its latent, so encoded tiles are kept and drawn again: each step
+    sees one new tile and others of those before.
+    """
 
     network, size, batch, rate = "struct-fine", 128, 4, 1.5e-3
+    kept = 4000  # encoded tiles in memory, about 150 kB each
 
     def __init__(self, c: ModelConfig, folder: Path | None):
         self.module = FineFlow(c.fine, c.condition)
         self.size = c.tile
         self.vae = StructVAE(c.struct_vae).eval()
         store.load("struct-vae", self.vae, folder, c.name)
+        self.tiles: dict[int, tuple[Tensor, Tensor, Condition]] = {}
 
-    def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
-        with torch.no_grad():
-            valid, mean, _ = self.vae.encoder(batch.coords, batch.class_id)
-            cells = dilate(valid, (self.size // CELL, self.size // CELL))
-            at = cells.find(valid.bxyz)
-            x1 = mean.new_zeros(len(cells), mean.shape[1]).index_copy(0, at, self.vae.normalise(mean))  # [P, 32]
-        maps = drop_condition(batch.maps, rng)
-        t = torch.rand(len(batch.elevation), device=x1.device)
+    def draw(self, data: Dataset, seed: int, step: int, count: int, device: str) -> list[tuple[Tensor, Tensor, Condition]]:
+        """(cells [P, 4], normalised latent [P, 32], maps) of tiles; tile k is the same whenever it is asked for."""
+        picks = np.random.default_rng((seed, step)).integers(max(0, step - self.kept), step + 1, count - 1)
+        return [self._tile(data, seed, int(k), device) for k in (step, *picks)]
+
+    def _tile(self, data: Dataset, seed: int, k: int, device: str) -> tuple[Tensor, Tensor, Condition]:
+        if k not in self.tiles:
+            tile = draw_batch(data, self, seed, k, 1, device)
+            with torch.no_grad():
+                valid, mean, _ = self.vae.to(device).encoder(tile.coords, tile.class_id)
+            self.tiles[k] = (valid.bxyz, self.vae.normalise(mean), tile.maps)
+            if len(self.tiles) > self.kept:
+                del self.tiles[min(self.tiles)]
+        return self.tiles[k]
+
+    def loss(self, batch: list[tuple[Tensor, Tensor, Condition]], rng: np.random.Generator) -> tuple[Tensor, Figures]:
+        rows = [torch.cat([torch.full_like(v[:, :1], b), v[:, 1:]], 1) for b, (v, _, _) in enumerate(batch)]
+        valid, latent = Coords(torch.cat(rows)), torch.cat([x for _, x, _ in batch])
+        cells = dilate(valid, (self.size // CELL, self.size // CELL))
+        at = cells.find(valid.bxyz)
+        x1 = latent.new_zeros(len(cells), latent.shape[1]).index_copy(0, at, latent)  # [P, 32]
+        maps = drop_condition(Condition(*(torch.cat([getattr(m, k) for _, _, m in batch]) for k in ("class_id", "height"))),
+                              rng)
+        t = torch.rand(len(batch), device=x1.device)
         each = t[cells.bxyz[:, 0], None]
         features = self.module.cells(self.module.condition(maps), cells)
         out = self.module(interpolate(x1, torch.randn_like(x1), each), cells, t, features)
@@ -165,7 +208,7 @@ class FineStage:
         """Nothing to measure."""
 
 
-class TexFlowStage:
+class TexFlowStage(_Crops):
     """The textural latent on known voxels."""
 
     network, size, batch, rate = "tex-flow", 64, 3, 2e-3

@@ -15,11 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..data.dataset import Dataset, augment
+from ..data.dataset import Dataset
 from ..errors import BadInput
 from ..models.config import config
 from ..weights import store
-from .batches import Batch
 from .stages import STAGES, Stage
 
 
@@ -34,6 +33,7 @@ class TrainSettings:
         power: of the polynomial decay to 0. ema: decay of the averaged weights. seed: of everything drawn.
         precision: "auto" (bfloat16 where it measures faster than float32), "fp32" or "bf16".
         init: folder of weights to start from instead of fresh ones, or None.
+        freeze: parameters whose names start so stay as they are ("encoder": refine a decoder under a trained flow), or None.
     """
 
     network: str
@@ -52,6 +52,7 @@ class TrainSettings:
     precision: str = "auto"
     save_every: int = 100
     init: Path | None = None
+    freeze: str | None = None
 
 
 class Ema:
@@ -88,7 +89,10 @@ def train(s: TrainSettings) -> Path:
     if s.init is not None:
         store.load(s.network, stage.module, s.init, s.configuration)
     module = stage.module.to(s.device).train()
-    optimizer = torch.optim.AdamW(module.parameters(), lr=1.0, betas=(0.9, 0.98), weight_decay=s.weight_decay)
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(s.freeze is None or not name.startswith(s.freeze))
+    learnt = [p for p in module.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(learnt, lr=1.0, betas=(0.9, 0.98), weight_decay=s.weight_decay)
     ema = Ema(module, s.ema)
     state = s.out / f"{s.network}.state.safetensors"
     step, spent = _resume(state, module, optimizer, ema)
@@ -102,16 +106,16 @@ def train(s: TrainSettings) -> Path:
         done = max(step / s.steps, elapsed / (60 * s.minutes) if s.minutes else 0)
         if done >= 1:
             break
-        rng = np.random.default_rng((s.seed, step))  # a resumed run draws what an unbroken one would have drawn
+        rng = np.random.default_rng((s.seed, step, 1))  # a resumed run draws what an unbroken one would have drawn
         torch.manual_seed(int(rng.integers(2 ** 62)))
-        batch = draw_batch(data, stage, rng, s.batch or stage.batch, s.device)
+        batch = stage.draw(data, s.seed, step, s.batch or stage.batch, s.device)
         with autocast:
             loss, figures = stage.loss(batch, rng)
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 50) * (1 - done) ** s.power
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(learnt, 1.0)
         optimizer.step()
         step += 1
         ema.update(module, step)
@@ -125,11 +129,6 @@ def train(s: TrainSettings) -> Path:
     _save_state(state, module, optimizer, ema, step, time.monotonic() - start)
     log.flush()
     return _finish(s, stage, ema, data, step, time.monotonic() - start, log)
-
-
-def draw_batch(data: Dataset, stage: Stage, rng: np.random.Generator, count: int, device: str) -> Batch:
-    """Random crops, flipped and turned."""
-    return Batch([augment(data.crops(rng, stage.size), rng) for _ in range(count)], device)
 
 
 def use_bfloat16(precision: str, device: str) -> bool:
@@ -242,9 +241,9 @@ def _finish(s: TrainSettings, stage: Stage, ema: Ema, data: Dataset, step: int, 
     """Average into the module, measure statistics, write the weights with what they come from."""
     ema.copy_to(stage.module)
     stage.module.eval()
-    rng = np.random.default_rng(s.seed + 1)
-    with torch.no_grad():
-        stage.statistics([draw_batch(data, stage, rng, 4, s.device) for _ in range(8)])
+    if s.freeze is None:  # a frozen encoder keeps the statistics that the flows were trained with
+        with torch.no_grad():
+            stage.statistics([stage.draw(data, s.seed + 1, i, 4, s.device) for i in range(8)])
     settings = {k: str(v) for k, v in asdict(s).items() if k not in ("data", "out", "init")}
     return store.save(s.network, stage.module, s.out, {
         "configuration": s.configuration, "data_hash": data.manifest["hash"], "steps": str(step), "seconds": f"{seconds:.0f}",
