@@ -358,15 +358,16 @@ def transpose(scene: TrainingScene) -> TrainingScene:
     flat = np.abs(scene.normals()[:, 2]) > 0.7
     rgb = np.where(flat[:, None, None], scene.rgb[:, _SWAP_UV], scene.rgb[:, _SWAP_U])
     swap = [1, 0, 2]
-    planes = {k: np.ascontiguousarray(getattr(scene, k)[::-1, ::-1].T) for k in ("layout", "height", "elevation")}
+    layout, height, elevation = (np.ascontiguousarray(p[::-1, ::-1].T)
+                                 for p in (scene.layout, scene.height, scene.elevation))
     return _sorted(replace(scene, coords=scene.coords[:, swap], normal=scene.normal[:, swap],
-                           offset=scene.offset[:, swap], rgb=rgb, **planes))
+                           offset=scene.offset[:, swap], rgb=rgb, layout=layout, height=height, elevation=elevation))
 
 
 def _sorted(scene: TrainingScene) -> TrainingScene:
     order = np.lexsort((scene.coords[:, 2], scene.coords[:, 1], scene.coords[:, 0]))
-    columns = [getattr(scene, k)[order] for k in TrainingScene.ARRAYS[:6]]
-    return TrainingScene(*columns, scene.layout, scene.height, scene.elevation, scene.voxel_size, dict(scene.meta))
+    return replace(scene, coords=scene.coords[order], class_id=scene.class_id[order], normal=scene.normal[order],
+                   offset=scene.offset[order], rgb=scene.rgb[order], seen=scene.seen[order])
 
 
 def main(argv: list[str] | None = None) -> int:
