@@ -271,19 +271,8 @@ class Dataset:
         raise BadInput(f"The dataset has no place of {size} x {size} cells.", "Ask for a smaller crop.")
 
     def test_tiles(self, source: str | None = None, size: int = TILE) -> list[TrainingScene]:
-        """All non-overlapping tiles without missing cells, in a fixed order (by scene, north to south, west to east)."""
-        tiles = []
-        for entry in self._of(source):
-            scene = self.scene(entry)
-            h = scene.layout.shape[0]
-            free = scene.layout > 0
-            for x, y in sorted(valid_corners(free, size).tolist(), key=lambda p: (-p[1], p[0])):
-                part = free[h - y - size:h - y, x:x + size]
-                if part.all():
-                    tiles.append(scene.crop(x, y, size, size))
-                    free = free.copy()
-                    free[h - y - size:h - y, x:x + size] = False
-        return tiles
+        """All tiles of all scenes, as `tiles_of`, in a fixed order (by scene, north to south, west to east)."""
+        return [tile for entry in self._of(source) for tile in tiles_of(self.scene(entry), size)]
 
     def _of(self, source: str | None) -> list[dict]:
         entries = [e for e in self.entries if source in (None, e["source"])]
@@ -302,6 +291,17 @@ class Dataset:
             chance = 1 + 4 * np.minimum(share / 0.08, 1)
             self._places[key] = corners, chance / max(chance.sum(), 1e-9)
         return self._places[key]
+
+
+def tiles_of(scene: TrainingScene, size: int = TILE) -> list[TrainingScene]:
+    """Non-overlapping tiles without missing cells, north to south and west to east."""
+    tiles, free, h = [], scene.layout > 0, scene.layout.shape[0]
+    for x, y in sorted(valid_corners(free, size).tolist(), key=lambda p: (-p[1], p[0])):
+        part = (slice(h - y - size, h - y), slice(x, x + size))
+        if free[part].all():
+            tiles.append(scene.crop(x, y, size, size))
+            free[part] = False
+    return tiles
 
 
 def _window_sums(mask: np.ndarray, size: int) -> np.ndarray:

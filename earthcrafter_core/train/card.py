@@ -35,8 +35,8 @@ def card(weights: Path, data: Path, evaluation: Path) -> str:
     manifest = json.loads((data / "manifest.json").read_text())
     measured = json.loads(evaluation.read_text())
     lines = ["# Model card: the default weights", "",
-             "Five small networks that turn a painted layout into a textured scene (see docs/architecture.md), trained by this "
-             "project's own commands on a CPU. Half precision, averaged (EMA). License of the weights: GPL-3.0-or-later.", "",
+             "Five small networks that turn a painted layout into a textured scene (see docs/architecture.md), trained by "
+             "this project's own commands on a CPU. Half precision, averaged (EMA). Licence: GPL-3.0-or-later.", "",
              "## Data", "", f"Dataset hash `{manifest['hash']}`; {len(manifest['scenes'])} scenes, "
              f"{sum(s['voxels'] for s in manifest['scenes']):,} voxels of {manifest['voxel_size']:g} m. Training and test places "
              f"are {manifest['parameters']['gap']} m apart.", "",
@@ -54,14 +54,15 @@ def card(weights: Path, data: Path, evaluation: Path) -> str:
         settings = json.loads(meta["settings"])
         lines.append(f"| {network} | {parameters / 1e6:.2f} M | {meta['steps']} | {float(meta['seconds']) / 60:.0f} "
                      f"| {meta['batch']} x {meta['tile']} | {settings['seed']} | `{meta['data_hash'][:12]}` |")
-    lines += ["", "Learning curves lie in docs/training/. LPIPS is not used: its weights have no licence that this project could "
-              "ship; TexVAE's renderings are compared by L1 and SSIM instead.", "", "## Measured", "",
+    lines += ["", "Learning curves lie in docs/training/. LPIPS is not used (its networks are not shipped here); TexVAE's "
+              "renderings are compared by L1 and SSIM instead.", "", "## Measured", "",
               f"{len(measured['tiles'])} held-out tiles of 128 m, {measured['seeds']} seeds, device {measured['device']}, "
               "none of them seen in training.", "", "| what | floor | measured |", "|---|---|---|"]
     table = measured["table"]
     lines += [f"| {label} | {floor} | {table[key]:.3f} |" for key, (label, floor) in FLOORS.items() if key in table]
-    lines += ["", "## Limits", "", "Trained for minutes, not days. Facades are learnt from synthetic scenes alone. Classes that the "
-              "four LiDAR places lack (towers, snow, orchards, pools, railways ...) look as the generator makes them.", ""]
+    lines += ["", "## Limits", "", "Trained for minutes, not days. Facades are learnt from synthetic scenes alone. Classes that "
+              "the four LiDAR places lack (towers, conifers, snow, sand, rock, orchards, pools, railways, sports fields) look as "
+              "the generator makes them.", ""]
     return "\n".join(lines)
 
 
