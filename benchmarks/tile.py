@@ -27,7 +27,8 @@ def run() -> list[dict]:
     flops = count_flops(models)
     total = sum(s["seconds"] for s in scene["stages"].values())
     evaluations = 2 * STEPS
-    weights = {"coarse": (models.coarse, evaluations), "fine": (models.fine, evaluations), "texture": (models.texture, evaluations),
+    weights = {"coarse": (models.coarse, evaluations), "fine": (models.fine, evaluations),
+               "texture": (models.texture, evaluations),
                "voxels": (models.struct_vae.decoder, 1), "surfels": (models.tex_vae, 1)}
     rows = []
     for name, stage in scene["stages"].items():

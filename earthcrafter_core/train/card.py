@@ -35,11 +35,11 @@ def card(weights: Path, data: Path, evaluation: Path) -> str:
     manifest = json.loads((data / "manifest.json").read_text())
     measured = json.loads(evaluation.read_text())
     lines = ["# Model card: the default weights", "",
-             "Five small networks that turn a painted layout into a textured scene (see docs/architecture.md), trained by "
-             "this project's own commands on a CPU. Half precision, averaged (EMA). Licence: GPL-3.0-or-later.", "",
+             "Five small networks that turn a painted layout into a textured scene (see docs/architecture.md), trained "
+             "by this project's own commands on a CPU. Half precision, averaged (EMA). Licence: GPL-3.0-or-later.", "",
              "## Data", "", f"Dataset hash `{manifest['hash']}`; {len(manifest['scenes'])} scenes, "
-             f"{sum(s['voxels'] for s in manifest['scenes']):,} voxels of {manifest['voxel_size']:g} m. Training and test places "
-             f"are {manifest['parameters']['gap']} m apart.", "",
+             f"{sum(s['voxels'] for s in manifest['scenes']):,} voxels of {manifest['voxel_size']:g} m. Training and test "
+             f"places are {manifest['parameters']['gap']} m apart.", "",
              "| source | what | licence | train scenes | test scenes |", "|---|---|---|---|---|"]
     for name, about in manifest["sources"].items():
         count = {which: sum(s["source"] == name and s["split"] == which for s in manifest["scenes"])
@@ -60,9 +60,9 @@ def card(weights: Path, data: Path, evaluation: Path) -> str:
               "none of them seen in training.", "", "| what | floor | measured |", "|---|---|---|"]
     table = measured["table"]
     lines += [f"| {label} | {floor} | {table[key]:.3f} |" for key, (label, floor) in FLOORS.items() if key in table]
-    lines += ["", "## Limits", "", "Trained for minutes, not days. Facades are learnt from synthetic scenes alone. Classes that "
-              "the four LiDAR places lack (towers, conifers, snow, sand, rock, orchards, pools, railways, sports fields) look as "
-              "the generator makes them.", ""]
+    lines += ["", "## Limits", "", "Trained for minutes, not days. Facades are learnt from synthetic scenes alone. Classes "
+              "that the four LiDAR places lack (towers, conifers, snow, sand, rock, orchards, pools, railways, sports fields) "
+              "look as the generator makes them.", ""]
     return "\n".join(lines)
 
 
