@@ -70,6 +70,14 @@ def active_layout(context: bpy.types.Context) -> bpy.types.Object | None:
     return found[0] if len(found) == 1 else None
 
 
+def required_layout(context: bpy.types.Context) -> bpy.types.Object:
+    """`active_layout`; raises BadInput where there is none."""
+    obj = active_layout(context)
+    if obj is None:
+        raise BadInput("There is no layout.", "Make a new layout first, or select one.")
+    return obj
+
+
 def grid_shape(obj: bpy.types.Object) -> tuple[int, int]:
     """Rows and columns (H, W)."""
     return int(obj.data[ROWS]), int(obj.data[COLUMNS])

@@ -29,7 +29,10 @@ class EARTHCRAFTER_OT_paint(LayoutOperator, bpy.types.Operator):
         if context.area is None or context.area.type != "VIEW_3D":
             self.report({"ERROR"}, "The brush works in a 3D view. Call it from the sidebar there.")
             return {"CANCELLED"}
-        obj = layout_mesh.active_layout(context)
+        try:
+            obj = layout_mesh.required_layout(context)
+        except EarthCrafterError as e:
+            return report(self, e)
         obj.hide_set(False)
         self._layout_name = obj.name
         self._previous: painting.Point | None = None  # last place of the running stroke

@@ -35,8 +35,8 @@ class EARTHCRAFTER_OT_generate(LayoutOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Start the job; with `wait` also see it to its end."""
-        obj = layout_mesh.active_layout(context)
         try:
+            obj = layout_mesh.required_layout(context)
             job = engine_service.new_job(layout_mesh.read_layout(obj), _settings(context))
             engine_service.start_job(job, obj.name)
         except EarthCrafterError as e:

@@ -61,7 +61,7 @@ class EARTHCRAFTER_OT_export_layout(LayoutOperator, bpy.types.Operator):
         """Write the file."""
         path = Path(bpy.path.abspath(self.filepath)).with_suffix(".png")
         try:
-            layout_image.save_classes(path, layout_mesh.read_classes(layout_mesh.active_layout(context)))
+            layout_image.save_classes(path, layout_mesh.read_classes(layout_mesh.required_layout(context)))
         except EarthCrafterError as e:
             return report(self, e)
         self.report({"INFO"}, f"Saved {path.name}.")

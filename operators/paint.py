@@ -20,12 +20,12 @@ class PaintOperator(LayoutOperator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Paint, and say how many cells changed."""
-        obj = layout_mesh.active_layout(context)
         properties: bpy.types.OperatorProperties = self.properties  # type: ignore[attr-defined]
         name = (self.paint_class if properties.is_property_set("paint_class")  # type: ignore[attr-defined]
                 else context.scene.earthcrafter.paint_class)
         chosen = class_by_name(name)
         try:
+            obj = layout_mesh.required_layout(context)
             count = layout_mesh.paint(obj, self.mask(obj), chosen.id)
         except EarthCrafterError as e:
             return report(self, e)  # type: ignore[arg-type]

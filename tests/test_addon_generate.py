@@ -93,7 +93,8 @@ def test_nodes_make_one_disc_for_each_splat_and_one_point_for_each_point(scene):
               if i.is_instance and i.parent.original == splats]
     assert len(scales) == len(splats.data.vertices)
     assert scales[0] == pytest.approx((0.4, 0.4, 1.0), abs=1e-4)
-    cloud = points.evaluated_get(graph).evaluated_geometry().pointcloud
+    geometry = points.evaluated_get(graph).evaluated_geometry()
+    cloud = geometry.pointcloud
     assert len(cloud.points) == len(points.data.vertices) and cloud.points[0].radius == pytest.approx(0.5)
 
 

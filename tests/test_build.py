@@ -23,7 +23,7 @@ def archive(tmp_path_factory):
     kept, build.BUILD, build.DIST = (build.BUILD, build.DIST), folder / "build", ROOT / "build" / "test-dist"
     setup, build.setup = build.setup, lambda: None
     try:
-        yield build.package()
+        return build.package()
     finally:
         (build.BUILD, build.DIST), build.setup = kept, setup
 
