@@ -28,10 +28,11 @@ def preview(scene: TrainingScene, scale: int = 2) -> np.ndarray:
 
 def top_down(scene: TrainingScene, scale: int = 2) -> np.ndarray:
     """Colours of the highest samples seen from above, uint8 [scale H, scale W, 3]."""
+    extent = scene.layout.shape[0], scene.layout.shape[1]
     points = scene.subsample_points()
     above = np.repeat(scene.normal[:, 2] >= 30, 4)
     xyz = points.reshape(-1, 3)[above]
-    return _splat(xyz[:, 0], xyz[:, 1], xyz[:, 2], scene.rgb.reshape(-1, 3)[above], scale, scene.layout.shape)
+    return _splat(xyz[:, 0], xyz[:, 1], xyz[:, 2], scene.rgb.reshape(-1, 3)[above], scale, extent)
 
 
 def height_colours(scene: TrainingScene) -> np.ndarray:

@@ -79,7 +79,7 @@ def _tower(canvas: Canvas, x: float, y: float, angle: float, hu: float, hv: floa
         if rng.random() < 0.5:  # a setback crown
             wings.append(Wing(x, y, angle, hu * 0.68, hv * 0.68, "flat", min(top + float(rng.uniform(3, 12)), 95), 0.0))
         wings += _plant(rng, wings[-1], 3.2, 2, 98.0)
-    wall = style.wall(rng, ("concrete", "render")) if facade != "glass" else np.float32([112, 126, 136])
+    wall = style.wall(rng, ("concrete", "render")) if facade != "glass" else np.array([112, 126, 136], np.float32)
     return Building(c.TOWER, wings, wall, style.flat_roof(rng) * 0.92, _trim(rng), facade, 3.4)
 
 
@@ -116,8 +116,10 @@ def _industrial(canvas: Canvas, x: float, y: float, angle: float, hu: float, hv:
     if rng.random() < 0.35 and hu > 12:
         px, py = main.place(hu * float(rng.choice([-0.8, 0.8])), -hv)
         wings.append(Wing(px, py, angle, 5.0, 4.0, "flat", min(6.5, eave), 0.0))
-    wall = np.float32([(186, 190, 192), (150, 160, 170), (200, 196, 186), (132, 146, 138)][int(rng.integers(4))])
-    roof = style.flat_roof(rng) if rng.random() < 0.6 else np.float32([150, 154, 158]) * rng.uniform(0.85, 1.2)
+    sheet = np.array([(186, 190, 192), (150, 160, 170), (200, 196, 186), (132, 146, 138)], np.float32)
+    wall = sheet[int(rng.integers(4))]
+    metal = np.array([150, 154, 158], np.float32)
+    roof = style.flat_roof(rng) if rng.random() < 0.6 else metal * rng.uniform(0.85, 1.2)
     return Building(c.INDUSTRIAL, wings, wall * rng.uniform(0.9, 1.1), roof, _trim(rng), "hall", 4.0)
 
 
@@ -139,7 +141,7 @@ def tank(canvas: Canvas, x: float, y: float, radius: float, height: float) -> Bu
     if not canvas.is_free(w, mask):
         return None
     canvas.take(w, mask)
-    tone = np.float32([204, 206, 204]) * canvas.rng.uniform(0.75, 1.08)
+    tone = np.array([204, 206, 204], np.float32) * canvas.rng.uniform(0.75, 1.08)
     pitch = float(canvas.rng.choice([0.0, 0.25]))
     building = Building(c.INDUSTRIAL, [Wing(x, y, 0.0, radius, radius, "round", min(height, 15.0), pitch)], tone,
                         tone * 0.97, tone * 0.8, "plain", 4.0)
@@ -171,14 +173,16 @@ def _plant(rng: np.random.Generator, main: Wing, rise: float, count: int, limit:
         hu, hv = (float(v) for v in rng.uniform(0.9, 3.2, 2))
         if main.hu < hu + 2 or main.hv < hv + 2:
             continue
-        x, y = main.place(float(rng.uniform(-1, 1)) * (main.hu - hu - 1.5), float(rng.uniform(-1, 1)) * (main.hv - hv - 1.5))
-        out.append(Wing(x, y, main.angle, hu, hv, "flat", min(main.eave + rise * float(rng.uniform(0.7, 1.2)), limit), 0.0))
+        u, v = (float(t) for t in rng.uniform(-1, 1, 2))
+        x, y = main.place(u * (main.hu - hu - 1.5), v * (main.hv - hv - 1.5))
+        top = min(main.eave + rise * float(rng.uniform(0.7, 1.2)), limit)
+        out.append(Wing(x, y, main.angle, hu, hv, "flat", top, 0.0))
     return out
 
 
 def _trim(rng: np.random.Generator) -> np.ndarray:
     choices = [(232, 230, 224), (204, 200, 192), (118, 112, 106), (146, 88, 70), (84, 96, 106), (96, 110, 92)]
-    return np.float32(choices[int(rng.choice(len(choices), p=[0.4, 0.2, 0.14, 0.08, 0.1, 0.08]))])
+    return np.array(choices[int(rng.choice(len(choices), p=[0.4, 0.2, 0.14, 0.08, 0.1, 0.08]))], np.float32)
 
 
 _KINDS = {c.HOUSE: _house, c.APARTMENTS: _apartments, c.TOWER: _tower, c.COMMERCIAL: _commercial,

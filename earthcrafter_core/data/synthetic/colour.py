@@ -116,7 +116,8 @@ def facade(t: dict[str, np.ndarray], k: np.ndarray, p: np.ndarray, face: np.ndar
     door = (kind <= 1) & (bay == door_bay) & (g > 0.3) & (g < 0.66) & (z < 2.2) & (face >= 2)
     rgb = np.where(door[..., None], trim * np.array([0.55, 0.5, 0.48], np.float32), rgb)
     garage = (kind == 0) & (face == 2) & (bay == bays - 1) & (z < 2.3) & (hash01(b, 9) > 0.5) & (g > 0.08) & (g < 0.92)
-    rgb = np.where(garage[..., None], np.float32([212, 210, 204]) * np.where(np.mod(z, 0.8) < 0.4, 0.95, 1)[..., None], rgb)
+    panel = np.where(np.mod(z, 0.8) < 0.4, 0.95, 1)[..., None]
+    rgb = np.where(garage[..., None], np.array([212, 210, 204], np.float32) * panel, rgb)
     cornice = (kind != 0) & (z > eave - 0.6) & (kind != 4)
     rgb = np.where(cornice[..., None], wall * 0.6 + trim * 0.35, rgb)
     rgb = rgb * np.where(z < 0.6, 0.86, 1)[..., None]
@@ -153,13 +154,14 @@ def roofs(t: dict[str, np.ndarray], k: np.ndarray, p: np.ndarray, canvas: Canvas
     draw = hash01(b, 23)
     cell = hash01(b, np.floor(u / 3.0), np.floor(v / 2.5), 5)
     sky = pitched & (cell > 0.955) & (np.mod(u, 3.0) < 1.2) & (np.mod(v, 2.5) < 1.2) & (down > 0.8)
-    rgb = np.where(sky[..., None], np.float32([66, 80, 94]), rgb)
+    rgb = np.where(sky[..., None], np.array([66, 80, 94], np.float32), rgb)
     solar = pitched & (draw > 0.86) & (v < 0) & (e > 0.8) & (np.abs(v) > 0.8) & (np.abs(u) < 0.55 * hu)
-    rgb = np.where(solar[..., None], np.float32([38, 44, 62]) * np.where(np.mod(u, 1.0) < 0.5, 0.92, 1.1)[..., None], rgb)
+    panel = np.where(np.mod(u, 1.0) < 0.5, 0.92, 1.1)[..., None]
+    rgb = np.where(solar[..., None], np.array([38, 44, 62], np.float32) * panel, rgb)
     vent = flat & (hash01(b, np.floor(u / 2.0), np.floor(v / 2.0), 7) > 0.965) & ~rim
     rgb = np.where(vent[..., None], rgb * 0.72, rgb)
     light = flat & (draw < 0.3) & (t["facade"][k][:, None] == 4) & (np.mod(u, 8.0) < 1.6) & (e > 2)
-    rgb = np.where(light[..., None], rgb * 0.6 + np.float32([80, 86, 90]), rgb)
+    rgb = np.where(light[..., None], rgb * 0.6 + np.array([80, 86, 90], np.float32), rgb)
     return rgb.astype(np.float32)
 
 
@@ -169,7 +171,7 @@ def crowns(canvas: Canvas, tree: np.ndarray, p: np.ndarray, share: np.ndarray) -
     kind = table[tree, 4].astype(np.int64)
     base = canvas.style.ground[kind] * np.array([1.06, 1.06, 1.0], np.float32)
     draw, warm = hash01(tree, 3), hash01(tree, 8)
-    base = base * (0.82 + 0.36 * draw)[:, None] + np.float32([16, 6, -2]) * ((warm - 0.4) * 1.4)[:, None]
+    base = base * (0.82 + 0.36 * draw)[:, None] + np.array([16, 6, -2], np.float32) * ((warm - 0.4) * 1.4)[:, None]
     x, y, z = p[..., 0], p[..., 1], p[..., 2]
     leaf = canvas.noise.at(x + 0.7 * z, y + 0.45 * z, 0.5, 5)
     clump = canvas.noise.at(x + 0.6 * z, y + 0.4 * z, 2.0, 5)
@@ -193,11 +195,11 @@ def decks(canvas: Canvas, number: np.ndarray, p: np.ndarray, side: np.ndarray) -
     rgb = np.where((rail & (np.abs(across) < half - 1))[..., None], canvas.style.ground[c.RAILWAY], rgb)
     lane = ~rail & (np.abs(across) < 0.3) & (np.mod(along, 9.0) < 4.5)
     lane |= ~rail & (np.abs(np.abs(across) - (half - 2.0)) < 0.3)
-    rgb = np.where(lane[..., None], np.float32([200, 198, 190]), rgb)
+    rgb = np.where(lane[..., None], np.array([200, 198, 190], np.float32), rgb)
     sleepers = rail & (np.abs(across) < 1.3) & (np.mod(along, 1.0) < 0.5)
     rgb = np.where(sleepers[..., None], rgb * 0.8, rgb)
     track = rail & (np.abs(np.abs(across) - 0.75) < 0.3)
-    rgb = np.where(track[..., None], np.float32([150, 144, 140]), rgb)
+    rgb = np.where(track[..., None], np.array([150, 144, 140], np.float32), rgb)
     rgb = np.where(side[:, None, None], concrete * 0.92, rgb)
     return (rgb * grain[..., None]).astype(np.float32)
 

@@ -91,8 +91,8 @@ def field(canvas: Canvas, w: tuple[slice, slice], mask: np.ndarray, angle: float
     canvas.paint(w, mask, class_id)
     x, y = canvas.grid(w)
     _, v = Wing(0, 0, angle, 1, 1).local(x, y)
-    crops = {c.CROPLAND: [(164, 150, 92), (120, 130, 64), (176, 164, 110), (96, 118, 56), (150, 130, 84), (134, 138, 70),
-                          (190, 176, 118)],
+    crops = {c.CROPLAND: [(164, 150, 92), (120, 130, 64), (176, 164, 110), (96, 118, 56), (150, 130, 84),
+                          (134, 138, 70), (190, 176, 118)],
              c.SOIL: [(146, 116, 86), (128, 104, 82), (156, 132, 104)],
              c.MEADOW: [(112, 124, 66), (132, 134, 78), (100, 118, 58)]}
     tone = np.array(crops.get(class_id, [tuple(canvas.style.ground[class_id])]), np.float32)
@@ -122,7 +122,8 @@ def orchard(canvas: Canvas, w: tuple[slice, slice], mask: np.ndarray, angle: flo
         canvas.stain(w, 0.5 * (mask & ~row), (150, 134, 100))
         canvas.ground[w][row] += 0.75
         return
-    iu, iv = np.meshgrid(np.arange(np.floor(u.min() / 4.2), u.max() / 4.2), np.arange(np.floor(v.min() / 5), v.max() / 5))
+    iu, iv = np.meshgrid(np.arange(np.floor(u.min() / 4.2), u.max() / 4.2),
+                         np.arange(np.floor(v.min() / 5), v.max() / 5))
     cos, sin = np.cos(angle), np.sin(angle)
     for a, b in zip(iu.ravel() * 4.2, iv.ravel() * 5.0, strict=True):
         tx, ty = a * cos - b * sin, a * sin + b * cos

@@ -32,7 +32,8 @@ def coast(canvas: Canvas) -> None:
     canvas.cover[inland < 0] = c.WATER
     wet = (inland >= 0) & (inland < 3.5) & (canvas.cover == c.SAND)
     canvas.stain(everything, 0.5 * wet * (1 - inland / 3.5), (134, 118, 92))
-    foam = (inland < 0) & (np.abs(np.mod(inland + 2.0 * canvas.noise.plane(n, n, 16.0, 1), 11.0) - 5) < 0.6) & (inland > -24)
+    wave = np.mod(inland + 2.0 * canvas.noise.plane(n, n, 16.0, 1), 11.0)
+    foam = (inland < 0) & (np.abs(wave - 5) < 0.6) & (inland > -24)
     canvas.stain(everything, 0.55 * foam * np.clip(canvas.noise.plane(n, n, 32.0, 6) + 0.3, 0, 1), (222, 226, 224))
     canvas.taken |= inland < beach + 6
     place = frame(canvas, angle)
@@ -49,7 +50,8 @@ def coast(canvas: Canvas) -> None:
                     float(rng.uniform(8, 13)), float(rng.uniform(6, 9)))
                 px, py = x - np.sin(a) * t, y + np.cos(a) * t
                 if rng.random() < 0.65 and b.build(canvas, kind, px, py, a, hu, hv, apron=2) and rng.random() < 0.35:
-                    g.pool(canvas, px - np.sin(a) * (hv + 6), py + np.cos(a) * (hv + 6), a, float(rng.uniform(3.5, 7)), 2.4)
+                    g.pool(canvas, px - np.sin(a) * (hv + 6), py + np.cos(a) * (hv + 6), a,
+                           float(rng.uniform(3.5, 7)), 2.4)
         second = _offset(road, 58.0)
         w, d, _ = canvas.near(second, 4)
         if (canvas.taken[w] & (np.abs(d) < 2.5)).sum() <= 0.2 * d.size:
@@ -134,12 +136,14 @@ def valley(canvas: Canvas) -> None:
                 a + float(rng.normal(0, 0.2)), float(rng.uniform(4, 7)), float(rng.uniform(3.5, 5)), apron=2)
     woods = (high > tree_line) & (high < rock_line + 22) & (canvas.noise.plane(n, n, 64.0, 1) > -0.5) & \
         np.isin(canvas.cover, (c.MEADOW, c.ROCK))
-    g.wood(canvas, everything, woods, c.CONIFER, float(rng.uniform(4.5, 5.5)), mixed=float(rng.uniform(0, 0.25)), floor=None)
+    g.wood(canvas, everything, woods, c.CONIFER, float(rng.uniform(4.5, 5.5)), mixed=float(rng.uniform(0, 0.25)),
+           floor=None)
     low = (high < tree_line - 18) & (canvas.noise.plane(n, n, 64.0, 6) > 0.7)
     g.wood(canvas, everything, low & (canvas.cover == c.MEADOW), c.BROADLEAF, 6.0, mixed=0.25)
     g.scatter(canvas, int(size * size / 1400), c.CONIFER)
     for _ in range(16):
-        g.patch(canvas, int(rng.choice([c.SHRUB, c.ROCK, c.SHRUB])), *canvas.spot(), float(rng.uniform(2, 9)), (c.MEADOW,))
+        kind = int(rng.choice([c.SHRUB, c.ROCK, c.SHRUB]))
+        g.patch(canvas, kind, *canvas.spot(), float(rng.uniform(2, 9)), (c.MEADOW,))
     r.settle_water(canvas)
 
 
@@ -152,7 +156,8 @@ def farmland(canvas: Canvas) -> None:
     lane = r.across(rng, size, angle + float(rng.normal(0, 0.1)), float(rng.uniform(-70, 70)), 8.0)
     extra = rng.random()
     if extra < 0.3:
-        r.railway(canvas, r.across(rng, size, angle + float(rng.uniform(0.6, 1.2)), float(rng.uniform(-50, 50)), 6.0, 2), 2)
+        turn = angle + float(rng.uniform(0.6, 1.2))
+        r.railway(canvas, r.across(rng, size, turn, float(rng.uniform(-50, 50)), 6.0, 2), 2)
     elif extra < 0.55:
         r.river(canvas, r.across(rng, size, angle + float(rng.uniform(0.7, 1.4)), float(rng.uniform(-60, 60)), 14.0),
                 float(rng.uniform(6, 26)))
@@ -192,11 +197,12 @@ def _farmyard(canvas: Canvas, lane: np.ndarray) -> None:
     canvas.paint(w, (d <= 4) & (canvas.cover[w] == c.MEADOW), c.LAWN)
     canvas.paint(w, (d <= -8) & (canvas.cover[w] == c.LAWN), int(rng.choice([c.PATH, c.SOIL])))
     canvas.band(np.array([(x, y), (cx, cy)]), 4.0, c.PATH, (c.LAWN, c.MEADOW, c.SOIL))
-    for kind, hu, hv in ((c.HOUSE, 7.0, 5.0), (c.INDUSTRIAL, 14.0, 7.0), (c.INDUSTRIAL, 11.0, 6.0), (c.STRUCTURE, 5.0, 3.5),
-                         (c.STRUCTURE, 3.0, 2.5)):
+    for kind, hu, hv in ((c.HOUSE, 7.0, 5.0), (c.INDUSTRIAL, 14.0, 7.0), (c.INDUSTRIAL, 11.0, 6.0),
+                         (c.STRUCTURE, 5.0, 3.5), (c.STRUCTURE, 3.0, 2.5)):
         for _ in range(8):
             dx, dy = rng.uniform(-24, 24, 2)
-            if b.build(canvas, kind, cx + float(dx), cy + float(dy), a + float(rng.choice([0, np.pi / 2])), hu, hv, apron=1.5):
+            turn = a + float(rng.choice([0, np.pi / 2]))
+            if b.build(canvas, kind, cx + float(dx), cy + float(dy), turn, hu, hv, apron=1.5):
                 break
     b.tank(canvas, cx + 18, cy - 12, 2.8, 12.0)
     w, u, v = canvas.box(cx, cy, a, 30, 30)
@@ -287,8 +293,8 @@ def _fill(canvas: Canvas, class_id: int, mask: np.ndarray) -> None:
 def _crowd(canvas: Canvas, class_id: int, mask: np.ndarray, angle: float) -> None:
     """Buildings of one class in the mask: a single one, wall to wall, or as many as find room."""
     rng = canvas.rng
-    sizes = {c.HOUSE: (5, 8, 4, 5), c.APARTMENTS: (10, 20, 5.5, 8), c.TOWER: (9, 15, 9, 15), c.COMMERCIAL: (9, 20, 8, 15),
-             c.INDUSTRIAL: (12, 24, 9, 16), c.STRUCTURE: (2.5, 5, 2, 3.5)}[class_id]
+    sizes = {c.HOUSE: (5, 8, 4, 5), c.APARTMENTS: (10, 20, 5.5, 8), c.TOWER: (9, 15, 9, 15),
+             c.COMMERCIAL: (9, 20, 8, 15), c.INDUSTRIAL: (12, 24, 9, 16), c.STRUCTURE: (2.5, 5, 2, 3.5)}[class_id]
     rows, cols = np.nonzero(mask)
     if not len(rows):
         return

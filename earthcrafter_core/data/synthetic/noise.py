@@ -35,7 +35,7 @@ class Noise:
         self._fields: dict[tuple[float, int], np.ndarray] = {}
 
     def field(self, wavelength: float, which: int = 0) -> np.ndarray:
-        """Noise tile with features of about `wavelength` metres, float32 [SIDE, SIDE]; `which`: independent ones, 0..7."""
+        """Noise tile with features of about `wavelength` metres, float32 [SIDE, SIDE]; `which`: 0..7, independent."""
         key = (wavelength, which)
         if key not in self._fields:
             rng = np.random.default_rng((self._seed, int(wavelength * 16), which))
@@ -60,11 +60,11 @@ class Noise:
 
 def hash01(*keys: np.ndarray | int) -> np.ndarray:
     """Uniform pseudo-random numbers 0..1 of integer keys (broadcast), float32."""
-    h = np.uint32(2166136261)
+    h: np.ndarray = np.array(2166136261, np.uint32)
     with np.errstate(over="ignore"):
         for key in keys:
             h = (h ^ np.asarray(key).astype(np.int64).astype(np.uint32)) * np.uint32(16777619)
             h = h ^ (h >> np.uint32(15))
         h = h * np.uint32(2246822519)
         h = h ^ (h >> np.uint32(13))
-    return (h & np.uint32(0xFFFFFF)).astype(np.float32) / np.float32(0x1000000)
+    return np.asarray((h & np.uint32(0xFFFFFF)).astype(np.float32) / np.float32(0x1000000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import land, town
+from . import city, land, town
 from .canvas import Canvas
 
 
@@ -25,12 +25,12 @@ class Theme:
 
 THEMES: dict[str, Theme] = {
     "suburb": Theme(town.suburb, 1.4, (1, 18)),
-    "downtown": Theme(town.downtown, 1.2, (0, 4)),
+    "downtown": Theme(city.downtown, 1.2, (0, 4)),
     "village": Theme(town.village, 1.1, (3, 25)),
     "coast": Theme(land.coast, 1.1, (2, 15)),
     "valley": Theme(land.valley, 1.1, (15, 60)),
     "farmland": Theme(land.farmland, 1.1, (2, 25)),
-    "campus": Theme(town.campus, 1.0, (0, 10)),
-    "industrial": Theme(town.industrial, 1.0, (0, 6)),
+    "campus": Theme(city.campus, 1.0, (0, 10)),
+    "industrial": Theme(city.industrial, 1.0, (0, 6)),
     "swatches": Theme(land.swatches, 1.8, (0, 8)),
 }

@@ -129,7 +129,8 @@ def river(canvas: Canvas, points: np.ndarray, width: float, banks: int = c.MEADO
     far = np.abs(d) + wobble
     canvas.paint(w, (far <= width / 2 + 5) & (canvas.cover[w] != c.ROAD), banks)
     canvas.paint(w, far <= width / 2, c.WATER)
-    bar = (far > width / 2 - 2.5) & (far <= width / 2 + 1.5) & (canvas.noise.plane(canvas.n, canvas.n, 32.0, 5)[w] > 0.9)
+    bar = (far > width / 2 - 2.5) & (far <= width / 2 + 1.5)
+    bar &= canvas.noise.plane(canvas.n, canvas.n, 32.0, 5)[w] > 0.9
     canvas.paint(w, bar, c.SAND)
     canvas.take(w, far <= width / 2 + 2)
 
