@@ -38,7 +38,8 @@ def test_roof_is_a_plane_and_walls_stand_upright(mesh):
     n = face_normals(mesh)[house]
     roof = n[:, 2] > 0.9
     centre = mesh.vertices[mesh.faces[house]].mean(1)
-    assert np.abs(centre[roof][:, 2] - ROOF).max() < 0.25
+    off = np.abs(centre[roof][:, 2] - ROOF)
+    assert np.median(off) < 0.05 and off.max() < 0.25  # the corners are a little round
     wall = (np.abs(n[:, 2]) < 0.3) & (centre[:, 2] > 1) & (centre[:, 2] < ROOF - 1)
     assert wall.any() and np.abs(n[wall][:, 2]).max() < 0.05
 
@@ -102,7 +103,6 @@ def test_glb_is_read_by_another_tool(mesh, tmp_path):
     (tmp_path / "mesh.glb").write_bytes(glb_bytes(mesh))
     scene = trimesh.load(tmp_path / "mesh.glb", process=False)
     parts = list(scene.geometry.values())
-    assert {p.visual.material.name if hasattr(p.visual, "material") else None for p in parts} is not None
     assert len(parts) == len(np.unique(mesh.face_class))
     assert sum(len(p.faces) for p in parts) == len(mesh.faces)
     low = np.min([p.bounds[0] for p in parts], 0)

@@ -10,7 +10,7 @@ SIGMA = 0.3  # standard deviation of a surfel in voxels; neighbours lie 0.5 apar
 OPACITY = 4.0  # logit
 
 
-def training_to_scene(scene) -> tuple[VoxelScene, Splats]:  # noqa: ANN001 - data.TrainingScene: data is above this room
+def training_to_scene(scene) -> tuple[VoxelScene, Splats]:
     """Voxels and four surfels for each, in the voxels' order, in height above ground.
 
     Args:

@@ -60,7 +60,7 @@ def _primitive_arrays(mesh: Mesh, faces: np.ndarray) -> tuple[np.ndarray, ...]:
     vertex = mesh.faces[faces].reshape(-1)
     normal, rgb = mesh.corner_normal[faces].reshape(-1, 3), mesh.corner_color[faces].reshape(-1, 3)
     coarse = np.rint(normal * 127).astype(np.int64) + 128
-    key = (((vertex.astype(np.int64) << 24) | (coarse[:, 0] << 16) | (coarse[:, 1] << 8) | coarse[:, 2]))
+    key = ((vertex.astype(np.int64) << 24) | (coarse[:, 0] << 16) | (coarse[:, 1] << 8) | coarse[:, 2])
     colour = (rgb[:, 0].astype(np.int64) << 16) | (rgb[:, 1].astype(np.int64) << 8) | rgb[:, 2]
     order = np.lexsort((colour, key))
     new = np.ones(len(order), bool)

@@ -4,6 +4,8 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ def read_layout(path: Path, cell_size: float = 1.0, height_hint: Path | None = N
     """
     ids = read_class_ids(path)
     hint = None if height_hint is None else _read_npy(height_hint, "height hint")
-    ground = None if elevation is None else read_elevation(elevation, ids.shape)
+    ground = None if elevation is None else read_elevation(elevation, (ids.shape[0], ids.shape[1]))
     return Layout(ids, cell_size, hint, ground)
 
 
@@ -124,7 +126,7 @@ def read_elevation(path: Path, shape: tuple[int, int]) -> np.ndarray:
 def _read_tif(path: Path) -> np.ndarray:
     try:
         with tifffile.TiffFile(path) as tif:
-            page = tif.pages[0]
+            page = tif.pages.first
             raster = np.asarray(page.asarray(), np.float32)
             nodata = page.tags.get("GDAL_NODATA")
             missing = float(str(nodata.value).strip("\0 ")) if nodata is not None else None
@@ -162,12 +164,12 @@ def write_layout(path: Path, layout: Layout, source: str = "", planes: bool = Fa
     counts = np.bincount(layout.class_id.ravel(), minlength=sem.NUM_CLASSES)
     about: dict[str, Any] = {"cell_size": layout.cell_size, "cells": list(layout.shape), "source": source,
                              "classes": {sem.NAMES[k]: int(n) for k, n in enumerate(counts) if n}}
-    jobs = [(path, lambda f: image.save(f, "PNG")),
-            (path.with_suffix(".json"), lambda f: f.write(json.dumps(about, indent=1).encode()))]
-    if planes and layout.height_hint is not None:
-        jobs.append((path.with_suffix(".height.npy"), lambda f: np.save(f, layout.height_hint)))
-    if planes and layout.elevation is not None:
-        jobs.append((path.with_suffix(".elevation.npy"), lambda f: np.save(f, layout.elevation)))
+    jobs: list[tuple[Path, Callable[[Any], object]]] = [
+        (path, lambda f: image.save(f, "PNG")),
+        (path.with_suffix(".json"), lambda f: f.write(json.dumps(about, indent=1).encode()))]
+    for name, plane in (("height", layout.height_hint), ("elevation", layout.elevation)):
+        if planes and plane is not None:
+            jobs.append((path.with_suffix(f".{name}.npy"), partial(np.save, arr=plane)))
     temporary = [p.with_name(f".{p.name}.{os.getpid()}.tmp") for p, _ in jobs]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -140,7 +140,8 @@ def _fans(net: QuadMesh, corner_normal: np.ndarray, refined: np.ndarray) -> _Tri
         add(r, (middle[r], half[r], b[r]), (centre[r], between[r, k], following[r, k]))
         r = np.flatnonzero(fan & ~split)
         add(r, (middle[r], a[r], b[r]), (centre[r], corner_normal[r, k], following[r, k]))
-    diagonal = np.linalg.norm(p[quads[:, 0]] - p[quads[:, 2]], axis=1) <= np.linalg.norm(p[quads[:, 1]] - p[quads[:, 3]], axis=1)
+    across = np.linalg.norm(p[quads[:, :2]] - p[quads[:, 2:]], axis=2)  # [Q, 2] lengths of the diagonals
+    diagonal = across[:, 0] <= across[:, 1]
     for mask, triangles in ((~fan & diagonal, ((0, 1, 2), (0, 2, 3))), (~fan & ~diagonal, ((0, 1, 3), (1, 2, 3)))):
         r = np.flatnonzero(mask)
         for t in triangles:

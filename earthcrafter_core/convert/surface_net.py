@@ -15,7 +15,7 @@ from ..scene.splats import Splats
 from .solid import Solid
 
 REACH_SIGMA = 0.5  # voxels: how far a surfel's plane draws vertices
-STIFFNESS = 0.08  # pull towards the grid's own surface, relative to the surfels' weight
+STIFFNESS = 0.04  # pull towards the grid's own surface, relative to the surfels' weight
 FREEDOM = 0.9  # voxels a vertex may move from there
 SMOOTHING = {"crown": 2, "other": 4}  # rounds
 _AXES = np.eye(3, dtype=np.int64)
@@ -133,10 +133,9 @@ def _smoothed(vertices: np.ndarray, quads: np.ndarray, crown: np.ndarray) -> np.
     n = len(vertices)
     for k in range(max(SMOOTHING.values())):
         normal = vertex_normals(vertices, quads)
-        alike = np.clip((normal[i] * normal[j]).sum(1), 0, 1) ** 8
+        alike = np.clip((normal[i] * normal[j]).sum(1), 0, 1) ** 16
         height = ((vertices[j] - vertices[i]) * normal[i]).sum(1)  # of the neighbour over the own tangent plane
-        total = np.bincount(i, alike, n)
-        move = 0.6 * np.bincount(i, alike * height, n) / np.maximum(total, 1e-6)
+        move = 0.6 * np.bincount(i, alike * height, n) / (np.bincount(i, alike, n) + 1)
         move[crown & (k >= SMOOTHING["crown"])] = 0
         vertices = vertices + move[:, None] * normal
     return vertices
