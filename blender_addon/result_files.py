@@ -161,7 +161,7 @@ def _accessor(document: dict[str, Any], binary: bytes, index: int) -> np.ndarray
     dtype, width = np.dtype(_GLTF_TYPES[accessor["componentType"]]), _GLTF_WIDTH[accessor["type"]]
     stride = view.get("byteStride", dtype.itemsize * width)
     start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
-    values = np.ndarray((accessor["count"], width), dtype, binary, start, (stride, dtype.itemsize))
+    values: np.ndarray = np.ndarray((accessor["count"], width), dtype, binary, start, (stride, dtype.itemsize))
     return values / np.float32(np.iinfo(dtype).max) if accessor.get("normalized") else values
 
 

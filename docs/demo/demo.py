@@ -21,8 +21,8 @@ import town  # noqa: E402
 PACKAGE = "bl_ext.user_default.earthcrafter"
 SIZE = (960, 540)
 VIEWS = {  # name: camera's place and what it looks at, metres; the height above the ground under it; lens in mm
-    "oblique": ((150.0, -46.0, 92.0), (62.0, 60.0, 0.0), 34.0),
-    "top": ((64.0, 64.0, 260.0), (64.0, 64.0, 0.0), 48.0),
+    "oblique": ((156.0, -62.0, 104.0), (64.0, 56.0, 0.0), 33.0),
+    "top": ((64.0, 64.0, 300.0), (64.0, 64.0, 0.0), 43.0),
     "street": ((3.0, 39.6, 3.2), (60.0, 54.0, 5.0), 26.0),
 }
 

@@ -22,7 +22,7 @@ import json
 import os
 import struct
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -53,14 +53,14 @@ class ProtocolError(EarthCrafterError):
     kind = "protocol"
 
 
-def write_message(stream: BinaryIO, message: Message) -> None:
+def write_message(stream: IO[bytes], message: Message) -> None:
     """Write one frame and flush. Raises OSError (BrokenPipeError) where the other side is gone."""
     body = json.dumps(message, ensure_ascii=False, allow_nan=False).encode("utf-8")
     stream.write(_HEADER.pack(_MAGIC, len(body)) + body)
     stream.flush()
 
 
-def read_message(stream: BinaryIO) -> Message | None:
+def read_message(stream: IO[bytes]) -> Message | None:
     """Read one frame; None where the stream ended (also in mid-frame: the other side was killed).
 
     Raises:
@@ -84,7 +84,7 @@ def read_message(stream: BinaryIO) -> Message | None:
     return message
 
 
-def _read_exactly(stream: BinaryIO, size: int) -> bytes | None:
+def _read_exactly(stream: IO[bytes], size: int) -> bytes | None:
     """`size` bytes, or None where the stream ends before."""
     parts: list[bytes] = []
     while size > 0:
