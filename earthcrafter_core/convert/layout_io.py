@@ -167,9 +167,9 @@ def write_layout(path: Path, layout: Layout, source: str = "", planes: bool = Fa
     jobs: list[tuple[Path, Callable[[Any], object]]] = [
         (path, lambda f: image.save(f, "PNG")),
         (path.with_suffix(".json"), lambda f: f.write(json.dumps(about, indent=1).encode()))]
-    for name, plane in (("height", layout.height_hint), ("elevation", layout.elevation)):
+    for kind, plane in (("height", layout.height_hint), ("elevation", layout.elevation)):
         if planes and plane is not None:
-            jobs.append((path.with_suffix(f".{name}.npy"), partial(np.save, arr=plane)))
+            jobs.append((path.with_suffix(f".{kind}.npy"), partial(np.save, arr=plane)))
     temporary = [p.with_name(f".{p.name}.{os.getpid()}.tmp") for p, _ in jobs]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
