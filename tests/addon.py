@@ -25,8 +25,8 @@ def enable() -> ModuleType:
     sys.path.insert(0, str(ROOT))
     import build
     build.assemble(USER_FOLDER / "extensions" / "user_default" / "earthcrafter")
+    import bpy  # noqa: F401 - first: it makes addon_utils known
     import addon_utils
-    import bpy  # noqa: F401
     module = addon_utils.enable(PACKAGE, default_set=True, persistent=True)
     assert module is not None, "the extension did not register"
     return module

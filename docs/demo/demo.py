@@ -11,8 +11,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import addon_utils  # noqa: F401 - found through bpy
-import bpy
+import bpy  # first: it makes its own modules, such as addon_utils, known
+import addon_utils
 from mathutils import Vector
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
