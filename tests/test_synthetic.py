@@ -16,9 +16,9 @@ from earthcrafter_core.scene.voxels import GROUND_INDEX, index_to_height, pack_k
 SIZE = 64
 
 
-def columns(scene: TrainingScene, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+def columns(scene: TrainingScene) -> np.ndarray:
     """Flat layout cell of each voxel."""
-    xyz = scene.coords[rows].astype(np.int64)
+    xyz = scene.coords.astype(np.int64)
     h, w = scene.layout.shape
     return (h - 1 - xyz[:, 1]) * w + xyz[:, 0]
 

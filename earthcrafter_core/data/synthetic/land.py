@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from ...scene import classes as c
 from . import buildings as b
@@ -237,7 +238,9 @@ def swatches(canvas: Canvas) -> None:
         painted = classes[np.argmax(fields_, 0)]
     canvas.cover[:] = painted
     for class_id in np.unique(painted):
-        _fill(canvas, int(class_id), painted == class_id)
+        parts, count = ndimage.label(painted == class_id)
+        for k in range(1, count + 1):
+            _fill(canvas, int(class_id), parts == k)
     r.settle_water(canvas)
 
 
@@ -259,7 +262,8 @@ def _fill(canvas: Canvas, class_id: int, mask: np.ndarray) -> None:
         g.field(canvas, w, inside, angle, class_id)
     elif class_id == c.BRIDGE:
         canvas.paint(w, inside, int(rng.choice([c.WATER, c.ROAD, c.MEADOW])))
-        _deck_over(canvas, w)
+        if inside.mean() > 0.45 and min(inside.shape) > 12:
+            _deck_over(canvas, w)
     elif class_id == c.ROCK:
         canvas.ground[w] += inside * np.clip(0.8 * canvas.noise.plane(canvas.n, canvas.n, 8.0, 3)[w], -0.2, 2.0)
     elif class_id == c.RAILWAY:
