@@ -68,7 +68,7 @@ class TrainingScene:
         """Read what `save` wrote. Raises BadInput where the file is missing or damaged."""
         try:
             with np.load(path, allow_pickle=False) as f:
-                return cls(*(f[k] for k in cls.ARRAYS), float(f["voxel_size"]), json.loads(str(f["meta"])))
+                return cls(**{k: f[k] for k in cls.ARRAYS}, voxel_size=float(f["voxel_size"]), meta=json.loads(str(f["meta"])))
         except Exception as e:  # zipfile, ValueError, KeyError, OSError: all mean the same to the person
             raise BadInput(f"The training scene {path} cannot be read ({e}).", "Build the dataset again.") from e
 
@@ -77,12 +77,12 @@ class TrainingScene:
         h = self.layout.shape[0]
         lo, hi = np.searchsorted(self.coords[:, 0], [x0, x0 + size_x])
         rows = np.arange(lo, hi)[(self.coords[lo:hi, 1] >= y0) & (self.coords[lo:hi, 1] < y0 + size_y)]
-        picked = [getattr(self, k)[rows] for k in self.ARRAYS[:6]]
-        picked[0] = picked[0] - np.array([x0, y0, 0], np.int16)
+        picked = {k: getattr(self, k)[rows] for k in self.ARRAYS[:6]}
+        picked["coords"] = picked["coords"] - np.array([x0, y0, 0], np.int16)
         r0 = h - y0 - size_y
-        planes = [p[r0:r0 + size_y, x0:x0 + size_x] for p in (self.layout, self.height)]
+        picked |= {k: getattr(self, k)[r0:r0 + size_y, x0:x0 + size_x] for k in ("layout", "height")}
         elevation = self.elevation[r0 // 8:(r0 + size_y) // 8, x0 // 8:(x0 + size_x) // 8]
-        return TrainingScene(*picked, *planes, elevation, self.voxel_size, {**self.meta, "crop": [x0, y0]})
+        return TrainingScene(**picked, elevation=elevation, voxel_size=self.voxel_size, meta={**self.meta, "crop": [x0, y0]})
 
     def normals(self) -> np.ndarray:
         """Unit normals, float32 [N, 3]."""

@@ -134,6 +134,8 @@ class CrossAttention(nn.Module):
 class TimeEmbedding(nn.Module):
     """Flow time in 0..1 to a vector."""
 
+    frequency: Tensor
+
     def __init__(self, channels: int):
         super().__init__()
         self.register_buffer("frequency", torch.exp(torch.linspace(0, math.log(1000.0), 32)), persistent=False)

@@ -63,6 +63,7 @@ class TexVAE(nn.Module):
 
     latent_mean: Tensor
     latent_std: Tensor
+    spread: Tensor
 
     def __init__(self, c: TextureVaeConfig):
         super().__init__()

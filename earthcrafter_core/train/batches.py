@@ -87,9 +87,9 @@ class Batch:
         """The surfels that the data itself shows: one for each colour sample; the target of TexVAE's renderings."""
         n, k = self.rgb.shape[:2]
         quat = frame_quaternions(torch.stack([*tangents(self.normal), self.normal], 2))  # [N, 4]
-        like = {"device": self.rgb.device}
-        return Surfels(self.points, torch.full((n, k, 2), math.log(SURFEL_SIGMA), **like),
-                       quat[:, None].expand(n, k, 4), torch.full((n, k), 4.0, **like), self.rgb, self.normal)
+        device = self.rgb.device
+        return Surfels(self.points, torch.full((n, k, 2), math.log(SURFEL_SIGMA), device=device),
+                       quat[:, None].expand(n, k, 4), torch.full((n, k), 4.0, device=device), self.rgb, self.normal)
 
     def _join(self, what: Callable[[TrainingScene], np.ndarray]) -> Tensor:
         return self._tensor(np.concatenate([what(s) for s in self.scenes]))

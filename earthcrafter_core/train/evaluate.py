@@ -17,7 +17,7 @@ from ..pipeline import Models, Run, Settings, Structure, decode_texture, make_st
 from ..render.image import psnr
 from ..scene import classes as sem
 from ..scene.layout import Layout
-from ..scene.voxels import index_to_height, pack_keys
+from ..scene.voxels import GROUND_INDEX, index_to_height, pack_keys
 from .batches import Batch
 from .stages import draw, random_camera
 
@@ -58,7 +58,7 @@ def tex_vae(models: Models, tiles: list[TrainingScene], views: int = 3, pixels: 
     return {"psnr": float(np.mean(values))}
 
 
-def column_tops(coords: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def column_tops(coords: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Height above ground in metres of the highest voxel's centre in each column, float32 [H, W], row 0 north."""
     top = np.full(shape, -np.inf, np.float32)
     np.maximum.at(top, (shape[0] - 1 - coords[:, 1], coords[:, 0]), index_to_height(coords[:, 2]).astype(np.float32))
@@ -139,9 +139,8 @@ def _cells(coords: np.ndarray) -> np.ndarray:
     return np.unique(coords // CELL, axis=0)
 
 
-def _ground_layer(shape: tuple[int, int]) -> np.ndarray:
+def _ground_layer(shape: tuple[int, ...]) -> np.ndarray:
     y, x = np.mgrid[:shape[0], :shape[1]]
-    from ..scene.voxels import GROUND_INDEX
     return np.stack([x.ravel(), y.ravel(), np.full(x.size, GROUND_INDEX)], 1).astype(np.int32)
 
 

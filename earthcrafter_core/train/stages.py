@@ -122,7 +122,7 @@ class TexVaeStage(_Crops):
             losses.append(error.abs().sum() / mask.sum().clamp(min=1) / 3
                           + 0.2 * (1 - ssim(image * mask, target[..., :3] * mask)))
             errors.append(float(error.detach().square().sum() / mask.sum().clamp(min=1) / 3))
-        return torch.stack(losses).mean(), -10 * math.log10(max(np.mean(errors), 1e-8))
+        return torch.stack(losses).mean(), -10 * math.log10(max(float(np.mean(errors)), 1e-8))
 
     def statistics(self, batches: list[Batch]) -> None:
         set_statistics(self.module, torch.cat([self.module.encode(b.features(), b.coords)[0] for b in batches]))
@@ -238,7 +238,7 @@ class TexFlowStage(_Crops):
         """Nothing to measure."""
 
 
-STAGES: dict[str, type] = {s.network: s for s in (StructVaeStage, TexVaeStage, CoarseStage, FineStage, TexFlowStage)}
+STAGES: dict[str, Any] = {s.network: s for s in (StructVaeStage, TexVaeStage, CoarseStage, FineStage, TexFlowStage)}
 
 
 def random_camera(rng: np.random.Generator, size: int, pixels: int) -> Camera:
