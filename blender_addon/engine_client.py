@@ -36,6 +36,7 @@ def engine_environment(root: Path, cache: Path) -> dict[str, str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     env.update(PYTHONPATH=str(root), PYTHONUTF8="1", PYTHONUNBUFFERED="1",
                PYTHONPYCACHEPREFIX=str(cache / "python"), NUMBA_CACHE_DIR=str(cache / "numba"))
+    env.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads wait without spinning: Blender needs the cores too
     return env
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 from torch import Tensor
 
 from . import __version__, tiling
@@ -30,7 +31,7 @@ from .models.tex_vae import TexVAE
 from .scene import classes as sem
 from .scene.layout import Layout, resample
 from .scene.splats import SH_C0, Splats
-from .scene.voxels import VoxelScene, flat_origin, index_to_height
+from .scene.voxels import GROUND_INDEX, VoxelScene, flat_origin, index_to_height
 from .sparse.coords import Coords, sorted_coords
 from .weights import store
 
@@ -347,18 +348,31 @@ def finish_structure(coords: np.ndarray, class_id: np.ndarray, planes: Planes, e
     h, w = planes.size
     inside = (coords[:, 0] < w) & (coords[:, 1] < h)
     coords, class_id = coords[inside], class_id[inside]
+    kept = ~floating(coords)
+    coords, class_id = coords[kept], class_id[kept]
     painted = planes.class_id[:h, :w]
     class_id = painted_classes(coords, class_id, painted)
     missing = np.ones((h, w), bool)
     missing[coords[:, 1], coords[:, 0]] = False
     y, x = missing.nonzero()
     ground = np.where(painted[y, x] > 0, painted[y, x], sem.MEADOW).astype(np.uint8)
-    z = np.full(len(x), int(-flat_origin(1.0)[2] - 0.5))
+    z = np.full(len(x), GROUND_INDEX)
     coords = np.concatenate([coords, np.stack([x, y, z], 1)]).astype(np.int32)
     class_id = np.concatenate([class_id, ground])
     order = np.lexsort((coords[:, 2], coords[:, 1], coords[:, 0]))
     return Structure(coords[order], class_id[order], np.ascontiguousarray(painted[::-1]),
                      np.ascontiguousarray(elevation[:h, :w][::-1], np.float32))
+
+
+def floating(coords: np.ndarray, largest: int = 16) -> np.ndarray:
+    """Which voxels [N, 3] belong to a small component (26-neighbourhood, at most `largest` voxels) off the ground; bool [N]."""
+    grid = np.zeros(coords.max(0) + 1, bool)
+    grid[tuple(coords.T)] = True
+    label, _ = ndimage.label(grid, np.ones((3, 3, 3)))
+    component = label[tuple(coords.T)]
+    lowest = np.full(component.max() + 1, np.iinfo(np.int64).max)
+    np.minimum.at(lowest, component, coords[:, 2])
+    return (np.bincount(component)[component] <= largest) & (lowest[component] > GROUND_INDEX + 1)
 
 
 def painted_classes(coords: np.ndarray, decoded: np.ndarray, painted: np.ndarray) -> np.ndarray:
@@ -408,7 +422,8 @@ def sample_texture(structure: Structure, models: Models, run: Run, step: Callabl
     bxyz = _bxyz(structure.coords, device)
     ids = torch.from_numpy(structure.class_id).long().to(device)
     planes = Planes(Layout(structure.layout), 1, Settings())  # already at voxel resolution
-    side = models.config.tile // CELL
+    # a network of windows alone takes canvases larger than the tiles it learnt from: fewer overlaps
+    side = models.config.tile // CELL * (1 if models.config.tex_flow.full else 2)
 
     def parts(empty: bool) -> list:
         out = []

@@ -126,3 +126,12 @@ def test_painted_classes_are_obeyed():
     decoded = np.array([sem.LAWN, sem.TOWER, sem.LAWN, sem.BROADLEAF, sem.LAWN, sem.CONIFER, sem.SAND], np.uint8)
     got = pipeline.painted_classes(coords, decoded, painted)
     assert got.tolist() == [sem.HOUSE, sem.HOUSE, sem.ROAD, sem.BROADLEAF, sem.LAWN, sem.BROADLEAF, sem.SAND]
+
+
+def test_small_floating_pieces_are_dropped():
+    y, x = np.mgrid[:8, :8]
+    ground = np.stack([x.ravel(), y.ravel(), np.full(64, 5)], 1)
+    wall = np.array([[0, 0, z] for z in range(6, 12)])
+    loose = np.array([[5, 5, 20], [5, 6, 20], [6, 6, 21]])
+    coords = np.concatenate([ground, wall, loose])
+    assert pipeline.floating(coords).nonzero()[0].tolist() == [70, 71, 72]

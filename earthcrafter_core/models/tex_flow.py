@@ -24,16 +24,19 @@ class TexFlow(nn.Module):
         self.semantic = nn.Embedding(NUM_CLASSES, _SEMANTIC)
         self.place = nn.Embedding(64, _SEMANTIC)  # height index of the voxel, clamped
         self.unet = SparseUNet(c, TEXTURE_LATENT, TEXTURE_LATENT, (_SEMANTIC, *condition), context=condition[2])
+        self.prior = nn.Embedding(NUM_CLASSES, TEXTURE_LATENT)  # a class's own latent: rare classes learn it at once
+        nn.init.zeros_(self.prior.weight)
 
-    def voxels(self, features: tuple[Tensor, ...], coords: Coords, class_id: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Condition features for every level; class_id int64 [N]."""
+    def voxels(self, features: tuple[Tensor, ...], coords: Coords, class_id: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Condition features for every level, tokens for cross-attention, and each voxel's prior; class_id int64 [N]."""
         levels = [self.semantic(class_id) + self.place(coords.bxyz[:, 3].clamp(max=63))]
         here = coords
         for plane in features:
             here = here.pool().parents
             levels.append(on_columns(plane, here))
-        return levels, features[-1].flatten(2).transpose(1, 2)
+        return levels, features[-1].flatten(2).transpose(1, 2), self.prior(class_id)
 
-    def forward(self, x: Tensor, coords: Coords, t: Tensor, features: tuple[list[Tensor], Tensor]) -> Tensor:
+    def forward(self, x: Tensor, coords: Coords, t: Tensor, features: tuple[list[Tensor], Tensor, Tensor]) -> Tensor:
         """x [N, 8], t [B], features from `voxels` -> clean latent [N, 8], normalised."""
-        return self.unet(x, coords, t, features[0], features[1]).float()
+        levels, tokens, prior = features
+        return (self.unet(x, coords, t, levels, tokens) + prior).float()

@@ -230,9 +230,9 @@ class TexFlowStage(_Crops):
         each = t[batch.coords.bxyz[:, 0], None]
         features = self.module.voxels(self.module.condition(maps), batch.coords, class_id)
         out = self.module(interpolate(x1, torch.randn_like(x1), each), batch.coords, t, features)
-        seen = batch.seen[:, None].float()
-        error = (out - x1).square() * (0.05 + 0.95 * seen)
-        return (error * loss_weight(each)).mean(), {"error": float(error.detach().mean())}
+        error = (out - x1).square()
+        weight = (0.05 + 0.95 * batch.seen.float()) * class_weight(batch.class_id)  # [N]
+        return (error * loss_weight(each) * weight[:, None]).mean(), {"error": float(error.detach().mean())}
 
     def statistics(self, batches: list[Batch]) -> None:
         """Nothing to measure."""
@@ -262,6 +262,12 @@ def dense_cells(cells: Coords, tiles: int, height: int, side: int) -> Tensor:
     grid = torch.zeros(tiles, height, side, side, device=cells.device)
     grid[b, z, y, x] = 1
     return grid
+
+
+def class_weight(class_id: Tensor) -> Tensor:
+    """Weight of each voxel so that a class counts with the root of its share, mean 1; float32 [N]. Lawns would drown pools."""
+    weight = torch.bincount(class_id).clamp(min=1).float().rsqrt()[class_id]
+    return weight / weight.mean()
 
 
 def set_statistics(module: nn.Module, latents: Tensor) -> None:
