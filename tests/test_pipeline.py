@@ -52,7 +52,7 @@ def test_every_column_holds_a_voxel_and_nothing_lies_outside(scene):
     voxels = read_voxels(scene[0])
     xy = voxels.coords[:, :2]
     assert xy.min() == 0 and xy.max() == 63 and len(np.unique(xy, axis=0)) == 64 * 64
-    splats = read_splats(scene[0])
+    splats = read_splats(scene[0] / "splats.ply")
     assert len(splats) >= 4 * 64 * 64 and np.isfinite(splats.mean).all()
     assert splats.mean[:, :2].min() > -2 and splats.mean[:, :2].max() < 66
 

@@ -35,7 +35,7 @@ def made(layout: Layout, models: Models, seed: int) -> Splats:
     """Generated splats of a layout on flat ground."""
     with tempfile.TemporaryDirectory() as folder:
         generate(layout, Path(folder) / "scene", Settings(seed=seed, relief="flat"), models=models)
-        return read_splats(Path(folder) / "scene")
+        return read_splats(Path(folder) / "scene" / "splats.ply")
 
 
 def oblique(splats: Splats, side: float) -> np.ndarray:
