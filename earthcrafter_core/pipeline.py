@@ -41,8 +41,10 @@ Progress = Callable[[str, int, int, float], None]
 STAGES = {"load": 0.08, "coarse": 0.08, "fine": 0.12, "voxels": 0.07, "texture": 0.5, "surfels": 0.03, "drape": 0.04,
           "write": 0.08}
 """Stages and their share of the time, measured on two cores."""
-GUIDANCE = {"coarse": 1.5, "fine": 1.5, "texture": 1.5}
-"""Guidance of each stage where none is asked for: 3 (the paper's) makes structure too bold in small networks."""
+GUIDANCE = {"coarse": 1.5, "fine": 2.5, "texture": 2.5}
+"""Guidance of each stage where none is asked for, by layout adherence and IoU on held-out places."""
+TEMPERATURE = {"coarse": 1.0, "fine": 0.5, "texture": 0.5}
+"""Spread of each stage's noise: below 1 samples keep to what is likely, with cleaner walls and fewer surprises."""
 
 
 @dataclass
@@ -284,7 +286,12 @@ def sample_coarse(planes: Planes, models: Models, side: int, run: Run, step: Cal
 def _dense_noise(seed: int, channels: int, ny: int, nx: int) -> Tensor:
     y, x = np.mgrid[:ny, :nx]
     columns = np.stack([x.ravel(), y.ravel(), np.zeros(ny * nx, int)], 1)
-    return place_noise(seed, "coarse", columns, channels).T.reshape(1, channels, ny, nx).contiguous()
+    return _noise(seed, "coarse", columns, channels).T.reshape(1, channels, ny, nx).contiguous()
+
+
+def _noise(seed: int, stage: str, coords: np.ndarray, channels: int) -> Tensor:
+    """The stage's noise at its temperature, float32 [N, channels]."""
+    return place_noise(seed, stage, coords, channels) * TEMPERATURE[stage]
 
 
 def _smooth(plane: Tensor) -> Tensor:
@@ -314,7 +321,7 @@ def sample_fine(planes: Planes, grid: Tensor, models: Models, side: int, run: Ru
             out.append((rows, weight, predict))
         return out
 
-    noise = place_noise(s.seed, "fine", cells.bxyz[:, 1:].cpu().numpy(), LATENT).to(device)
+    noise = _noise(s.seed, "fine", cells.bxyz[:, 1:].cpu().numpy(), LATENT).to(device)
     x = sample(tiling.blend_sparse(parts(False)), noise, s.steps, unconditional=tiling.blend_sparse(parts(True)),
                guidance=s.guidance_of("fine"), on_step=step, cancel=run.cancel)
     valid = valid_cells(x) | (cells.bxyz[:, 3] == 0)
@@ -440,7 +447,7 @@ def sample_texture(structure: Structure, models: Models, run: Run, step: Callabl
             out.append((rows, weight, predict))
         return out
 
-    noise = place_noise(s.seed, "texture", structure.coords, TEXTURE_LATENT).to(device)
+    noise = _noise(s.seed, "texture", structure.coords, TEXTURE_LATENT).to(device)
     x = sample(tiling.blend_sparse(parts(False)), noise, s.steps, unconditional=tiling.blend_sparse(parts(True)),
                guidance=s.guidance_of("texture"), on_step=step, cancel=run.cancel)
     return models.tex_vae.denormalise(x)
