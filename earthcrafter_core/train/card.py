@@ -30,8 +30,8 @@ FLOORS = {"struct_vae_accuracy": ("StructVAE accuracy, held-out tiles", ">= 0.95
           "colour_made_spread": ("the made tiles' spread", "")}
 
 
-def card(weights: Path, data: Path, evaluation: Path) -> str:
-    """The card's text in Markdown."""
+def card(weights: Path, data: Path, evaluation: Path, note: str = "") -> str:
+    """The card's text in Markdown; `note` is what the files do not tell of the training."""
     manifest = json.loads((data / "manifest.json").read_text())
     measured = json.loads(evaluation.read_text())
     lines = ["# Model card: the default weights", "",
@@ -54,6 +54,7 @@ def card(weights: Path, data: Path, evaluation: Path) -> str:
         settings = json.loads(meta["settings"])
         lines.append(f"| {network} | {parameters / 1e6:.2f} M | {meta['steps']} | {float(meta['seconds']) / 60:.0f} "
                      f"| {meta['batch']} x {meta['tile']} | {settings['seed']} | `{meta['data_hash'][:12]}` |")
+    lines += ["", note] if note else []
     lines += ["", "Learning curves lie in docs/training/. LPIPS is not used (its networks are not shipped here); TexVAE's "
               "renderings are compared by L1 and SSIM instead.", "", "## Measured", "",
               f"{len(measured['tiles'])} held-out tiles of 128 m, {measured['seeds']} seeds, device {measured['device']}, "
@@ -73,9 +74,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--evaluation", type=Path, required=True)
     parser.add_argument("--curves", type=Path, help="folder to copy the loss curves (CSV and PNG) to")
+    parser.add_argument("--note", default="", help="what else is to be said of the training")
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args(argv)
-    args.out.write_text(card(args.weights, args.data, args.evaluation))
+    args.out.write_text(card(args.weights, args.data, args.evaluation, args.note))
     if args.curves is not None:
         args.curves.mkdir(parents=True, exist_ok=True)
         for network in NETWORKS:
