@@ -4,12 +4,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ..data.dataset import TILE, Dataset
+from ..data.dataset import TILE, Dataset, tiles_of
 from ..data.training_scene import TrainingScene
 from ..errors import BadInput
 from ..models.config import CELL
@@ -91,7 +92,7 @@ def structure(models: Models, tiles: list[TrainingScene], seeds: int, settings: 
         real, made = tile.coords.astype(np.int32), []
         ground = _ground_layer(tile.layout.shape)
         for seed in range(seeds):
-            s = make_structure(Layout(tile.layout), models, Run(_with_seed(settings, seed), None, None))
+            s = make_structure(Layout(tile.layout), models, Run(replace(settings, seed=seed), None, None))
             made.append(s.coords)
             for group, (yes, all_) in adherence(s).items():
                 obeyed[group][0] += yes
@@ -117,7 +118,7 @@ def colour(models: Models, tiles: list[TrainingScene], settings: Settings) -> tu
     real: dict[int, list[np.ndarray]] = {}
     for i, tile in enumerate(tiles):
         s = Structure(tile.coords.astype(np.int32), tile.class_id, tile.layout, np.zeros(tile.layout.shape, np.float32))
-        run = Run(_with_seed(settings, i), None, None)
+        run = Run(replace(settings, seed=i), None, None)
         _, rgb = decode_texture(s, sample_texture(s, models, run, lambda i, n: None), models, 1.0, lambda i, n: None)
         for c in np.unique(tile.class_id):
             rows = (tile.class_id == c) & tile.seen
@@ -144,10 +145,6 @@ def _ground_layer(shape: tuple[int, ...]) -> np.ndarray:
     return np.stack([x.ravel(), y.ravel(), np.full(x.size, GROUND_INDEX)], 1).astype(np.int32)
 
 
-def _with_seed(s: Settings, seed: int) -> Settings:
-    return Settings(**{**s.__dict__, "seed": seed})
-
-
 def evaluate(tiles: list[TrainingScene], models: Models, settings: Settings, seeds: int = 3, textured: int = 3) -> dict:
     """All measures on a list of held-out tiles; `textured` of them for colour. A dict ready for JSON."""
     start = time.perf_counter()
@@ -164,7 +161,6 @@ def evaluate(tiles: list[TrainingScene], models: Models, settings: Settings, see
 def held_out_tiles(data: Path | None, lidar: Path | None, count: int) -> list[TrainingScene]:
     """Test tiles of a dataset, spread over its LiDAR sources, or tiles of one LAZ file. Raises BadInput."""
     if lidar is not None:
-        from ..data.dataset import tiles_of
         from ..data.lidar import read_points
         from ..data.lidar_scene import scene_from_lidar
         tiles = tiles_of(scene_from_lidar(read_points(lidar)))
