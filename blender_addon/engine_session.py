@@ -73,7 +73,8 @@ class Job:
         """Name of the result: the layout's hash, the seed, and a hash of settings, weights and version."""
         source = self.layout.hash() if self.layout is not None else self.scene.name if self.scene else ""
         rest = {k: v for k, v in self.settings.items() if k != "seed"}
-        made_by = [sorted(rest.items()), ready.get("weights"), ready.get("version"), self.scene is not None]
+        made_by = [sorted(rest.items()), ready.get("weights"), ready.get("version"),
+                   self.scene.name if self.scene else None]
         digest = hashlib.sha256(json.dumps(made_by).encode()).hexdigest()[:8]
         return f"{source.split('_')[0]}_seed{self.settings.get('seed', 0)}_{digest}"
 

@@ -39,7 +39,7 @@ Progress = Callable[[str, int, int, float], None]
 """stage, step, steps of the stage, overall fraction 0..1"""
 
 STAGES = {"load": 0.08, "coarse": 0.08, "fine": 0.12, "voxels": 0.07, "texture": 0.5, "surfels": 0.03, "drape": 0.04,
-          "write": 0.08}
+          "mesh": 0.06, "write": 0.02}
 """Stages and their share of the time, measured on two cores."""
 GUIDANCE = {"coarse": 1.5, "fine": 2.5, "texture": 2.5}
 """Guidance of each stage where none is asked for, by layout adherence and IoU on held-out places."""
@@ -107,6 +107,7 @@ class Run:
     cancel: Callable[[], bool] | None
     report: dict[str, dict[str, float]] = field(default_factory=dict)
     done: float = 0.0
+    started: float = 0.0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Callable[[int, int], None]]:
@@ -120,7 +121,7 @@ class Run:
                 self.progress(name, i, n, min(before + share * i / n, 1.0))
 
         step(0, 1)
-        start = time.perf_counter()
+        self.started = time.perf_counter()
         try:
             yield step
         except torch.OutOfMemoryError as e:
@@ -133,9 +134,13 @@ class Run:
                 raise OutOfMemory(f"The machine has too little memory for the stage {name!r}.",
                                   "Use a smaller layout.") from e
             raise
-        self.report[name] = {"seconds": round(time.perf_counter() - start, 3), "peak_memory_mb": peak_memory()}
+        self.note(name)
         self.done = before + share
         step(1, 1)
+
+    def note(self, name: str) -> None:
+        """Write down what the stage that runs has taken so far."""
+        self.report[name] = {"seconds": round(time.perf_counter() - self.started, 3), "peak_memory_mb": peak_memory()}
 
 
 class Models:
@@ -148,7 +153,7 @@ class Models:
     def __init__(self, configuration: str, folder: Path | None, device: str):
         c: ModelConfig = config(configuration)
         self.config, self.device = c, device
-        self.struct_vae, self.tex_vae = StructVAE(c.struct_vae), TexVAE(c.tex_vae)
+        self.struct_vae, self.tex_vae = StructVAE(c.struct_vae, c.condition), TexVAE(c.tex_vae)
         self.coarse, self.fine = CoarseFlow(c.coarse, c.condition), FineFlow(c.fine, c.condition)
         self.texture = TexFlow(c.tex_flow, c.condition)
         digest = hashlib.sha256()
@@ -209,7 +214,7 @@ def make_structure(layout: Layout, models: Models, run: Run) -> Structure:
         with run.stage("fine") as step:
             cells, latent = sample_fine(planes, grid, models, side, run, step)
         with run.stage("voxels") as step:
-            coords, class_id = decode_structure(cells, latent, planes.shape, models, side, step)
+            coords, class_id = decode_structure(cells, latent, planes, models, side, step)
     return finish_structure(coords, class_id, planes, elevation)
 
 
@@ -333,14 +338,17 @@ def _cells_of(grid: Tensor) -> Coords:
     return sorted_coords(torch.stack([torch.zeros_like(x), x, y, z], 1))[0]
 
 
-def decode_structure(cells: Coords, latent: Tensor, shape: tuple[int, int], models: Models, side: int,
+def decode_structure(cells: Coords, latent: Tensor, planes: Planes, models: Models, side: int,
                      step: Callable[[int, int], None]) -> tuple[np.ndarray, np.ndarray]:
     """Voxels int64 [N, 3] and classes uint8 [N] of the canvas, chunk by chunk with a margin of two cells."""
     coords, ids = [], []
-    parts = list(tiling.chunks(shape, side, 2))
+    decoder = models.struct_vae.decoder
+    whole = tiling.Window(0, planes.shape[0], 0, planes.shape[1])
+    maps = decoder.planes(planes.condition(whole, models.device))
+    parts = list(tiling.chunks(planes.shape, side, 2))
     for i, (core, wide) in enumerate(parts):
         rows = tiling.rows_in(cells.bxyz, wide, 1)
-        decoded = models.struct_vae.decoder(latent[rows], Coords(cells.bxyz[rows]))
+        decoded = decoder(latent[rows], Coords(cells.bxyz[rows]), maps)
         keep = tiling.rows_in(decoded.coords.bxyz, core, CELL)
         coords.append(decoded.coords.bxyz[keep, 1:].cpu().numpy())
         logits = decoded.class_logits[keep]
@@ -403,6 +411,7 @@ def painted_classes(coords: np.ndarray, decoded: np.ndarray, painted: np.ndarray
 def _texture_and_write(structure: Structure, layout_hash: str, out: Path, models: Models, run: Run) -> dict:
     from .convert.drape import drape
     from .convert.files import write_generation
+    from .convert.mesh import build_mesh
     s = run.settings
     with torch.inference_mode():
         with run.stage("texture") as step:
@@ -412,15 +421,21 @@ def _texture_and_write(structure: Structure, layout_hash: str, out: Path, models
     flat = VoxelScene(structure.coords, structure.class_id, rgb, flat_origin(s.voxel_size), s.voxel_size)
     with run.stage("drape"):
         voxels, splats = drape(flat, splats, structure.layout, structure.elevation)
-    with run.stage("write"):
-        scene = {
+    with run.stage("mesh"):
+        mesh = build_mesh(voxels, splats)
+
+    def scene() -> dict:
+        run.note("write")
+        return {
             "version": __version__, "layout_hash": layout_hash, "seed": s.seed,
             "settings": {k: v if not isinstance(v, Path) else str(v) for k, v in asdict(s).items() if k != "seed"},
             "weights": models.id, "device": s.device, "torch": torch.__version__, "threads": torch.get_num_threads(),
             "cells": list(structure.layout.shape),
-            "counts": {"voxels": len(voxels.coords), "splats": len(splats)}, "stages": run.report}
-        write_generation(out, scene, voxels, splats, asdict(structure))
-    return scene
+            "counts": {"voxels": len(voxels.coords), "splats": len(splats), "vertices": len(mesh.vertices),
+                       "triangles": len(mesh.faces)}, "stages": run.report}
+
+    with run.stage("write"):
+        return write_generation(out, scene, voxels, splats, mesh, asdict(structure))
 
 
 def sample_texture(structure: Structure, models: Models, run: Run, step: Callable[[int, int], None]) -> Tensor:

@@ -8,17 +8,16 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from .. import engine_service, layout_mesh, result_import
 from ..earthcrafter_core.errors import EarthCrafterError
+from ..engine_session import Job
 from ..preferences import preferences
 from .common import LayoutOperator, register_classes, report, unregister_classes
 
 _CYCLES_LAYERS = 64  # transparent bounces that Cycles needs where many splats lie behind one another
 
 
-class EARTHCRAFTER_OT_generate(LayoutOperator, bpy.types.Operator):
-    """Generate a 3D place from the layout; Blender stays usable meanwhile"""
+class _EngineOperator:
+    """An operator that gives the engine a job; `wait` is for scripts."""
 
-    bl_idname = "earthcrafter.generate"
-    bl_label = "Generate"
     bl_options = {"REGISTER"}  # the import that follows is the step of undo
 
     wait: BoolProperty(  # type: ignore[valid-type]
@@ -26,27 +25,65 @@ class EARTHCRAFTER_OT_generate(LayoutOperator, bpy.types.Operator):
         description="Return only when the place is there; for scripts")
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Needs a layout and an idle engine."""
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Needs an idle engine."""
         if engine_service.session.job is not None:
-            cls.poll_message_set("A place is being generated: wait, or press Cancel")
+            cls.poll_message_set("A place is being generated: wait, or press Cancel")  # type: ignore[attr-defined]
             return False
-        return super().poll(context)
+        return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Start the job; with `wait` also see it to its end."""
-        try:
-            obj = layout_mesh.required_layout(context)
-            job = engine_service.new_job(layout_mesh.read_layout(obj), _settings(context))
-            engine_service.start_job(job, obj.name)
-        except EarthCrafterError as e:
-            return report(self, e)
+    def start(self, job: Job, layout_name: str) -> set[str]:
+        """Start the job; with `wait` also see it to its end and import it. Raises EarthCrafterError."""
+        engine_service.start_job(job, layout_name)
         if not self.wait:
             return {"FINISHED"}
         outcome = engine_service.wait_for(job)
         if outcome.error is not None:
             return report(self, outcome.error)
-        return bpy.ops.earthcrafter.import_result(directory=str(outcome.folder), layout_name=obj.name)
+        return bpy.ops.earthcrafter.import_result(directory=str(outcome.folder), layout_name=layout_name)
+
+
+class EARTHCRAFTER_OT_generate(_EngineOperator, LayoutOperator, bpy.types.Operator):
+    """Generate a 3D place from the layout; Blender stays usable meanwhile"""
+
+    bl_idname = "earthcrafter.generate"
+    bl_label = "Generate"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs an idle engine and a layout."""
+        return _EngineOperator.poll.__func__(cls, context) and LayoutOperator.poll.__func__(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Hand the layout to the engine."""
+        try:
+            obj = layout_mesh.required_layout(context)
+            return self.start(engine_service.new_job(layout_mesh.read_layout(obj), _settings(context)), obj.name)
+        except EarthCrafterError as e:
+            return report(self, e)
+
+
+class EARTHCRAFTER_OT_retexture(_EngineOperator, bpy.types.Operator):
+    """Keep the shapes of this place and give it new colours, by the seed above; Blender stays usable meanwhile"""
+
+    bl_idname = "earthcrafter.retexture"
+    bl_label = "Retexture"
+
+    collection: StringProperty(  # type: ignore[valid-type]
+        name="Place", options={"SKIP_SAVE"}, description="Collection of the place; none: the newest of the scene")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Hand the kept result to the engine."""
+        places = result_import.places(context.scene)
+        place = next((p for p in reversed(places) if self.collection in ("", p.name)), None)
+        if place is None:
+            self.report({"ERROR"}, "There is no place to texture again. Press Generate first.")
+            return {"CANCELLED"}
+        try:
+            job = engine_service.new_job(None, _settings(context), Path(place[result_import.FOLDER]))
+            return self.start(job, place.get(result_import.LAYOUT, ""))
+        except EarthCrafterError as e:
+            return report(self, e)
 
 
 def _settings(context: bpy.types.Context) -> dict:
@@ -153,7 +190,7 @@ class EARTHCRAFTER_OT_show_part(bpy.types.Operator):
         return {"FINISHED"}
 
 
-_CLASSES = (EARTHCRAFTER_OT_generate, EARTHCRAFTER_OT_cancel, EARTHCRAFTER_OT_stop_engine,
+_CLASSES = (EARTHCRAFTER_OT_generate, EARTHCRAFTER_OT_retexture, EARTHCRAFTER_OT_cancel, EARTHCRAFTER_OT_stop_engine,
             EARTHCRAFTER_OT_import_result, EARTHCRAFTER_OT_show_part)
 
 

@@ -16,9 +16,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from earthcrafter_core.convert import files
+from earthcrafter_core.convert.mesh import build_mesh
 from earthcrafter_core.engine import server
 from earthcrafter_core.errors import Cancelled, OutOfMemory
 from earthcrafter_core.scene.classes import BUILDING_IDS, PALETTE
+from earthcrafter_core.scene.layout import Layout
 from earthcrafter_core.scene.splats import SH_C0, Splats
 from earthcrafter_core.scene.voxels import GROUND_INDEX, VoxelScene, flat_origin
 
@@ -63,6 +65,14 @@ def generate(layout, out, settings, *, progress=None, cancel=None, models=None):
     return scene
 
 
+def retexture(scene, out, settings, *, progress=None, cancel=None, models=None):
+    """Write the kept result's layout again as a box town, with the seed in scene.json."""
+    kept = files.read_scene(scene)
+    content = kept | {"seed": settings.seed, "retextured": scene.name}
+    write_town(out, Layout(files.read_structure(scene)["layout"]), content)
+    return content
+
+
 def write_town(out: Path, layout, scene: dict) -> None:
     """A voxel for each cell, and columns of BUILDING_HEIGHT on buildings; one splat for each voxel."""
     rows, cols = layout.shape
@@ -78,12 +88,12 @@ def write_town(out: Path, layout, scene: dict) -> None:
     splats = Splats(voxels.centres().astype(np.float32), np.full((n, 2), np.log(0.4 * size), np.float32),
                     np.tile(np.array([1, 0, 0, 0], np.float32), (n, 1)), np.full(n, 3, np.float32),
                     ((PALETTE[class_id] / 255 - 0.5) / SH_C0)[:, None].astype(np.float32), class_id)
-    files.write_generation(out, scene, voxels, splats, {"layout": layout.class_id})
+    files.write_generation(out, lambda: scene, voxels, splats, build_mesh(voxels, splats), {"layout": layout.class_id})
 
 
 def load() -> types.SimpleNamespace:
     """In place of the module pipeline."""
-    return types.SimpleNamespace(Settings=Settings, generate=generate, Models=lambda *key: key)
+    return types.SimpleNamespace(Settings=Settings, generate=generate, retexture=retexture, Models=lambda *key: key)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """From a painted layout to a collection in Blender, through the operators and the engine process."""
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -195,3 +197,28 @@ def test_parts_are_shown_and_hidden(scene):
     assert not points.hide_viewport and not points.hide_render
     ops.show_part(kind="points", collection=collection.name)
     assert points.hide_viewport and points.hide_render
+
+
+def test_retexture_makes_another_place_from_the_kept_one(scene):
+    layout = bpy.context.object
+    with pytest.raises(RuntimeError, match="no place to texture again"):
+        ops.retexture(wait=True)
+    ops.generate(wait=True)
+    first = place(scene)
+    scene.earthcrafter.seed = 9
+    assert ops.retexture(wait=True, collection=first.name) == {"FINISHED"}
+    kept, made = result_import.places(scene)
+    assert kept == first and kept.hide_viewport and not made.hide_viewport
+    told = json.loads((Path(made["earthcrafter_folder"]) / "scene.json").read_text())
+    assert told["seed"] == 9 and told["retextured"] == Path(first["earthcrafter_folder"]).name
+    mesh = result_import.part(made, "mesh")
+    assert tuple(mesh.matrix_world.translation) == (100, 50, 3) and made["earthcrafter_layout"] == layout.name
+
+
+def test_retexture_of_a_result_that_is_gone(scene):
+    ops.generate(wait=True)
+    shutil.rmtree(place(scene)["earthcrafter_folder"])
+    scene.earthcrafter.seed = 10
+    with pytest.raises(RuntimeError, match="holds no generated scene"):
+        ops.retexture(wait=True)
+    assert len(result_import.places(scene)) == 1

@@ -9,16 +9,21 @@ import pytest
 import small_scene
 
 from earthcrafter_core.convert import files, ply
+from earthcrafter_core.convert.mesh import build_mesh
 from earthcrafter_core.errors import BadInput, WriteError
 
 STRUCTURE = {"coords": np.zeros((2, 3), np.int32), "layout": np.ones((4, 4), np.uint8)}
 
 
+def write(out: Path, scene: dict) -> None:
+    voxels, splats, _ = small_scene.scene()
+    files.write_generation(out, lambda: scene, voxels, splats, build_mesh(voxels, splats), STRUCTURE)
+
+
 @pytest.fixture(scope="module")
 def result(tmp_path_factory) -> Path:
-    voxels, splats, _ = small_scene.scene()
     out = tmp_path_factory.mktemp("r") / "deep" / "result"
-    files.write_generation(out, {"seed": 3}, voxels, splats, STRUCTURE)
+    write(out, {"seed": 3})
     return out
 
 
@@ -60,11 +65,10 @@ def test_higher_harmonics_survive(tmp_path):
 
 
 def test_an_older_result_is_replaced_and_other_files_stay(tmp_path):
-    voxels, splats, _ = small_scene.scene()
     out = tmp_path / "r"
-    files.write_generation(out, {"seed": 1}, voxels, splats, STRUCTURE)
+    write(out, {"seed": 1})
     (out / "notes.txt").write_text("mine")
-    files.write_generation(out, {"seed": 2}, voxels, splats, STRUCTURE)
+    write(out, {"seed": 2})
     assert files.read_scene(out)["seed"] == 2
     assert (out / "notes.txt").read_text() == "mine"
     assert [p.name for p in tmp_path.iterdir()] == ["r"]
@@ -72,19 +76,18 @@ def test_an_older_result_is_replaced_and_other_files_stay(tmp_path):
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
 def test_a_full_disk_leaves_the_older_result_and_nothing_else(tmp_path, monkeypatch, error):
-    voxels, splats, _ = small_scene.scene()
     out = tmp_path / "r"
-    files.write_generation(out, {"seed": 1}, voxels, splats, STRUCTURE)
+    write(out, {"seed": 1})
 
     def full(*_):
         raise error
 
     monkeypatch.setattr(files, "write_glb", full)
     with pytest.raises((WriteError, KeyboardInterrupt)):
-        files.write_generation(out, {"seed": 2}, voxels, splats, STRUCTURE)
+        write(out, {"seed": 2})
     assert files.read_scene(out)["seed"] == 1
     with pytest.raises((WriteError, KeyboardInterrupt)):
-        files.write_generation(tmp_path / "new" / "deeper", {"seed": 2}, voxels, splats, STRUCTURE)
+        write(tmp_path / "new" / "deeper", {"seed": 2})
     assert [p.name for p in tmp_path.iterdir()] == ["r"]
 
 

@@ -35,25 +35,26 @@ def condition() -> Condition:
 @BOTH
 def test_struct_vae(c, scene):
     coords, ids = scene
-    vae = StructVAE(c.struct_vae)
+    vae, maps = StructVAE(c.struct_vae, c.condition), condition()
     cells, mean, log_var = vae.encoder(coords, ids)
     assert mean.shape == log_var.shape == (len(cells), configs.LATENT) and int(cells.bxyz[:, 1:].max()) < SIDE // 8
-    forced = vae.decoder(mean, cells, coords)
+    planes = vae.decoder.planes(maps)
+    forced = vae.decoder(mean, cells, planes, coords)
     assert torch.equal(forced.coords.bxyz, coords.bxyz) and forced.class_logits.shape == (len(coords), 26)
     assert [len(x) for x in forced.logits] == [len(x) for x in forced.candidates]
-    free = vae.decoder(mean, cells)
+    free = vae.decoder(mean, cells, planes)
     assert len(free.class_logits) == len(free.coords)
-    loss, _ = vae.loss(coords, ids)
+    loss, _ = vae.loss(coords, ids, maps)
     loss.backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in vae.parameters())
 
 
 def test_struct_decoder_refuses_a_target_outside_its_cells(scene):
     coords, ids = scene
-    vae = StructVAE(configs.DEFAULT.struct_vae)
+    vae = StructVAE(configs.DEFAULT.struct_vae, configs.DEFAULT.condition)
     cells, mean, _ = vae.encoder(coords, ids)
     with pytest.raises(ValueError, match="outside"):
-        vae.decoder(mean[:-1], Coords(cells.bxyz[:-1]), coords)
+        vae.decoder(mean[:-1], Coords(cells.bxyz[:-1]), vae.decoder.planes(condition()), coords)
 
 
 @BOTH

@@ -62,7 +62,7 @@ def test_training_lowers_the_loss_and_writes_curves(data, tmp_path):
     rows = list(csv.DictReader(open(tmp_path / "struct-vae.csv")))
     assert len(rows) == 3 and float(rows[-1]["loss"]) < 0.9 * float(rows[0]["loss"])
     assert (tmp_path / "struct-vae.png").read_bytes()[:4] == b"\x89PNG"
-    vae = StructVAE(DEFAULT.struct_vae)
+    vae = StructVAE(DEFAULT.struct_vae, DEFAULT.condition)
     meta = store.load("struct-vae", vae, tmp_path)
     assert path.is_file() and meta["steps"] == "30" and len(meta["data_hash"]) == 64
     assert float(vae.latent_std.std()) > 0  # measured, not the start's ones

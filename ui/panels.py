@@ -135,6 +135,7 @@ class EARTHCRAFTER_PT_results(_Panel, bpy.types.Panel):
                     continue
                 button = row.operator("earthcrafter.show_part", text=text, depress=not obj.hide_viewport)
                 button.kind, button.collection = kind, collection.name
+            box.operator("earthcrafter.retexture", icon="BRUSHES_ALL").collection = collection.name
             splats = result_import.part(collection, result_import.SPLATS)
             if splats is not None and result_import.TOTAL in splats:
                 box.label(text=f"{splats[result_import.SHOWN]:,} of {splats[result_import.TOTAL]:,} splats shown")

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..errors import BadInput, WriteError
 from ..scene.splats import Splats
 from ..scene.voxels import VoxelScene
 from .glb import write_glb
-from .mesh import build_mesh
+from .mesh import Mesh
 from .ply import Points, read_points, read_splats, write_points, write_splats
 
 SCENE, VOXELS, STRUCTURE, SPLATS, POINTS, MESH = ("scene.json", "voxels.npz", "structure.npz", "splats.ply", "points.ply",
@@ -49,21 +49,22 @@ def check_writable(out: Path) -> None:
         raise WriteError(f"There are only {free // 1024 ** 2} MB free for {out}.", _REMEDY)
 
 
-def write_generation(out: Path, scene: dict[str, Any], voxels: VoxelScene, splats: Splats,
-                     structure: dict[str, np.ndarray]) -> None:
+def write_generation(out: Path, scene: Callable[[], dict[str, Any]], voxels: VoxelScene, splats: Splats, mesh: Mesh,
+                     structure: dict[str, np.ndarray]) -> dict[str, Any]:
     """Write a whole result; an older one in `out` is replaced when the new one is complete, other files there are kept.
 
     Args:
         out: the result's folder; made where it does not exist.
-        scene: content of scene.json.
-        voxels, splats: the draped scene.
+        scene: gives the content of scene.json; called last, when the time and memory of everything else are known.
+        voxels, splats, mesh: the draped scene.
         structure: arrays that `read_structure` gives back.
+
+    Returns:
+        The content of scene.json.
 
     Raises:
         WriteError: a folder that cannot be written, a full disk. Nothing is left behind then.
     """
-    mesh = build_mesh(voxels, splats)
-    scene = scene | {"counts": {**scene.get("counts", {}), "vertices": len(mesh.vertices), "triangles": len(mesh.faces)}}
     with _replacing(Path(out).absolute()) as folder:
         np.savez_compressed(folder / VOXELS, coords=voxels.coords.astype(np.int32), class_id=voxels.class_id.astype(np.uint8),
                             rgb=voxels.rgb.astype(np.uint8), origin=np.asarray(voxels.origin, np.float64),
@@ -72,7 +73,9 @@ def write_generation(out: Path, scene: dict[str, Any], voxels: VoxelScene, splat
         write_splats(folder / SPLATS, splats)
         write_points(folder / POINTS, Points(splats.mean, splats.normals(), splats.rgb(), splats.class_id))
         write_glb(folder / MESH, mesh)
-        (folder / SCENE).write_text(json.dumps(scene, indent=1) + "\n", encoding="utf-8")
+        content = scene()
+        (folder / SCENE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return content
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """StructVAE: voxels at L to a latent at L/8 and back, by pseudo-sparse to sparse blocks (paper, "StructVAE").
 
 Beyond the paper the encoder reads each voxel's class and the decoder predicts it, so that a scene without a painted
-layout, or with unpainted cells, still knows its classes.
+layout, or with unpainted cells, still knows its classes; and the decoder sees the painted map, so that walls and kerbs stand
+where they were drawn, to the voxel, and the latent need only tell what the map does not.
 """
 from __future__ import annotations
 
@@ -14,8 +15,10 @@ from torch import Tensor, nn
 from ..scene.classes import NUM_CLASSES
 from ..sparse.coords import Coords
 from ..sparse.ops import pool_children
-from .blocks import PlaceEmbedding, Stage
+from .blocks import PlaceEmbedding, Stage, zero
+from .condition import CondNet, Condition, on_columns
 from .config import CELL, LATENT, VaeConfig
+from .surface import PRUNE, surface
 
 
 @dataclass
@@ -63,59 +66,90 @@ class StructEncoder(nn.Module):
 
 
 class PSSBlock(nn.Module):
-    """Pseudo-sparse to sparse: eight children for every voxel, N1 layers, drop those that are not there, N2 layers."""
+    """Pseudo-sparse to sparse: eight children for every voxel, N1 layers, drop those that are not there, N2 layers.
 
-    def __init__(self, c_in: int, c_out: int, before: int, after: int, window: int):
+    Args:
+        condition: width of the map's features at this level. last: the level of the voxels themselves.
+    """
+
+    def __init__(self, c_in: int, c_out: int, before: int, after: int, window: int, condition: int, last: bool):
         super().__init__()
+        self.last = last
         self.shuffle = nn.Linear(c_in, 8 * c_out)
+        self.condition = zero(nn.Linear(condition, c_out))
         self.before = Stage(c_out, before, window)
         self.classify = nn.Linear(c_out, 1)
         self.after = Stage(c_out, after, window)
 
-    def forward(self, x: Tensor, coords: Coords, target: Coords | None) -> tuple[Tensor, Coords, Coords, Tensor]:
-        """x [N, C_in] -> features [K, C_out] and Coords of the kept children, all candidates, their logits [8 N].
+    def forward(self, x: Tensor, coords: Coords, plane: Tensor, target: Coords | None,
+                ) -> tuple[Tensor, Coords, Coords, Tensor]:
+        """x [N, C_in], plane [B, D, Y, X] -> features [K, C_out] and Coords of the kept children, all candidates, their
+        logits [8 N].
 
-        With a `target` (training) its voxels are kept, whatever the classifier says.
+        With a `target` (training) its voxels are kept and, above the last level, also what would be kept without it: the
+        next level learns to drop children of voxels that are not there.
         """
         candidates, order = coords.children()
         h = self.shuffle(x).view(len(x) * 8, -1).index_select(0, order)  # [8 N, C_out]
-        h = self.before(h, candidates)
+        h = self.before(h + self.condition(on_columns(plane, candidates)), candidates)
         logits = self.classify(h)[:, 0].float()
-        if target is None:
-            kept = (logits > 0).nonzero()[:, 0]
-            kept_coords = Coords(candidates.bxyz[kept])
+        if target is not None and self.last:
+            kept, kept_coords = _rows_of(target, candidates), target
         else:
-            at = candidates.find(target.bxyz)
-            kept, kept_coords = at[at >= 0], target
-            if len(kept) < len(target):
-                raise ValueError("the target has voxels outside the decoded cells")
+            keep = surface(candidates, logits) if self.last else logits > PRUNE
+            if target is not None:
+                keep[_rows_of(target, candidates)] = True
+            kept = keep.nonzero()[:, 0]
+            kept_coords = Coords(candidates.bxyz[kept])
         return self.after(h.index_select(0, kept), kept_coords), kept_coords, candidates, logits
 
 
-class StructDecoder(nn.Module):
-    """Latent at L/8 to voxels at L."""
+def _rows_of(target: Coords, candidates: Coords) -> Tensor:
+    """The rows of the target's voxels among the candidates, in the target's order."""
+    at = candidates.find(target.bxyz)
+    if bool((at < 0).any()):
+        raise ValueError("the target has voxels outside the decoded cells")
+    return at
 
-    def __init__(self, c: VaeConfig):
+
+class StructDecoder(nn.Module):
+    """Latent at L/8 and painted map to voxels at L.
+
+    Args:
+        c: widths and depths. condition: widths of CondNet's features at L/2, L/4 and L/8.
+    """
+
+    def __init__(self, c: VaeConfig, condition: tuple[int, int, int]):
         super().__init__()
         widths = c.channels[::-1]
         self.inp = nn.Linear(LATENT, widths[0])
         self.cell = PlaceEmbedding(widths[0], c.full)
+        self.condition = CondNet(condition)
+        self.painted = nn.Embedding(NUM_CLASSES, widths[3])
+        self.lowest_condition = zero(nn.Linear(condition[2], widths[0]))
         self.lowest = Stage(widths[0], c.lowest, None if c.full else c.window)
+        planes = (condition[1], condition[0], widths[3])
         self.blocks = nn.ModuleList(
-            PSSBlock(a, b, before, after, c.window)
-            for a, b, before, after in zip(widths, widths[1:], c.before, c.after))
+            PSSBlock(a, b, before, after, c.window, plane, i == 2)
+            for i, (a, b, before, after, plane) in enumerate(zip(widths, widths[1:], c.before, c.after, planes)))
         self.semantic = nn.Linear(widths[3], NUM_CLASSES)
 
-    def forward(self, latent: Tensor, cells: Coords, target: Coords | None = None) -> Decoded:
-        """latent [P, 32] on `cells` -> Decoded; with `target` (voxels at L) the levels are teacher-forced."""
+    def planes(self, maps: Condition) -> list[Tensor]:
+        """The map's features at L/8, L/4, L/2 and L, [B, D, Y, X] each."""
+        half, quarter, eighth = self.condition(maps)
+        return [eighth, quarter, half, self.painted(maps.class_id).permute(0, 3, 1, 2)]
+
+    def forward(self, latent: Tensor, cells: Coords, planes: list[Tensor], target: Coords | None = None) -> Decoded:
+        """latent [P, 32] on `cells`, `planes` of the map -> Decoded; with `target` (voxels at L) its voxels are kept."""
         targets: list[Coords | None] = [None, None, None]
         if target is not None:
             half = target.pool().parents
             targets = [half.pool().parents, half, target]
-        x, coords = self.lowest(self.inp(latent) + self.cell(cells.bxyz), cells), cells
+        x = self.inp(latent) + self.cell(cells.bxyz) + self.lowest_condition(on_columns(planes[0], cells))
+        x, coords = self.lowest(x, cells), cells
         candidates, logits = [], []
-        for block, wanted in zip(self.blocks, targets):
-            x, coords, all_coords, all_logits = block(x, coords, wanted)
+        for block, plane, wanted in zip(self.blocks, planes[1:], targets):
+            x, coords, all_coords, all_logits = block(x, coords, plane, wanted)
             candidates.append(all_coords)
             logits.append(all_logits)
         return Decoded(coords, self.semantic(x).float(), candidates, logits)
@@ -130,9 +164,9 @@ class StructVAE(nn.Module):
     latent_mean: Tensor
     latent_std: Tensor
 
-    def __init__(self, c: VaeConfig):
+    def __init__(self, c: VaeConfig, condition: tuple[int, int, int]):
         super().__init__()
-        self.encoder, self.decoder = StructEncoder(c), StructDecoder(c)
+        self.encoder, self.decoder = StructEncoder(c), StructDecoder(c, condition)
         self.register_buffer("latent_mean", torch.zeros(LATENT))
         self.register_buffer("latent_std", torch.ones(LATENT))
 
@@ -144,20 +178,27 @@ class StructVAE(nn.Module):
         """The reverse of `normalise`."""
         return latent * self.latent_std + self.latent_mean
 
-    def loss(self, coords: Coords, class_id: Tensor, kl_weight: float = 1e-3) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, coords: Coords, class_id: Tensor, maps: Condition,
+             kl_weight: float = 1e-3) -> tuple[Tensor, dict[str, float]]:
         """Voxel classification at every level + KL (as XCube) + class cross-entropy; and figures for the log."""
         cells, mean, log_var = self.encoder(coords, class_id)
         latent = mean + torch.randn_like(mean) * (0.5 * log_var).exp()
-        decoded = self.decoder(latent, cells, coords)
-        occupancy = mean.new_zeros(())
+        kl = 0.5 * (mean.square() + log_var.exp() - 1 - log_var).mean()
+        loss, figures = self.decoder_loss(latent, cells, coords, class_id, maps)
+        return loss + kl_weight * kl, {**figures, "kl": float(kl.detach())}
+
+    def decoder_loss(self, latent: Tensor, cells: Coords, coords: Coords, class_id: Tensor, maps: Condition,
+                     ) -> tuple[Tensor, dict[str, float]]:
+        """The decoder's part of the loss for a latent [P, 32] on cells that hold all of `coords`."""
+        decoded = self.decoder(latent, cells, self.decoder.planes(maps), coords)
+        occupancy = latent.new_zeros(())
         half = coords.pool().parents
         for candidates, logits, there in zip(decoded.candidates, decoded.logits, (half.pool().parents, half, coords)):
             occupied = (there.find(candidates.bxyz) >= 0).float()
             occupancy = occupancy + F.binary_cross_entropy_with_logits(logits, occupied)
-        kl = 0.5 * (mean.square() + log_var.exp() - 1 - log_var).mean()
         semantic = F.cross_entropy(decoded.class_logits, class_id)
         hit = (decoded.logits[-1] > 0) == occupied.bool()
         both = ((decoded.logits[-1] > 0) & occupied.bool()).sum() / ((decoded.logits[-1] > 0) | occupied.bool()).sum()
-        figures = {"occupancy": float(occupancy.detach()), "kl": float(kl.detach()), "class": float(semantic.detach()),
+        figures = {"occupancy": float(occupancy.detach()), "class": float(semantic.detach()),
                    "accuracy": float(hit.float().mean()), "iou": float(both)}
-        return occupancy + kl_weight * kl + 0.2 * semantic, figures
+        return occupancy + 0.2 * semantic, figures

@@ -76,7 +76,11 @@ class TexVAE(nn.Module):
         self.decoder = Stage(c.channels, c.layers, c.window)
         self.norm = nn.LayerNorm(c.channels)
         self.head = nn.Linear(c.channels, 6 + _OUT * c.surfels)
+        # straight ways past the tubes: colour is nearly linear in the input, so its hue survives from the first steps on
+        self.skip_in = nn.Linear(c.features, TEXTURE_LATENT, bias=False)
+        self.skip_out = nn.Linear(TEXTURE_LATENT, 6 + _OUT * c.surfels, bias=False)
         nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.skip_out.weight)
         side = torch.arange(c.surfels)
         spread = torch.stack([(side % 2) * 0.5 - 0.25, (side // 2 % 2) * 0.5 - 0.25], 1)  # [K, 2] as the sub-samples
         self.register_buffer("spread", spread, persistent=False)
@@ -89,13 +93,13 @@ class TexVAE(nn.Module):
     def encode(self, features: Tensor, coords: Coords) -> tuple[Tensor, Tensor]:
         """features [N, 18] -> mean [N, 8], log-variance [N, 8]."""
         mean, log_var = self.to_latent(self.encoder(self.inp(features), coords)).float().chunk(2, 1)
-        return mean, log_var.clamp(-12, 4)
+        return mean + self.skip_in(features).float(), log_var.clamp(-12, 4)
 
     def decode(self, latent: Tensor, coords: Coords) -> Surfels:
         """latent [N, 8] on `coords` -> Surfels in index space."""
         local = coords.bxyz[:, 1:] % 8
         x = self.from_latent(latent) + self.place((local[:, 0] * 8 + local[:, 1]) * 8 + local[:, 2])
-        out = self.head(self.norm(self.decoder(x, coords))).float()  # [N, 6 + 12 K]
+        out = (self.head(self.norm(self.decoder(x, coords))) + self.skip_out(latent)).float()  # [N, 6 + 12 K]
         normal = F.normalize(out[:, :3], dim=1, eps=1e-4)
         centre = coords.bxyz[:, 1:] + 0.5 + torch.tanh(out[:, 3:6]) * 0.75  # [N, 3]
         each = out[:, 6:].view(len(out), self.surfels, _OUT)

@@ -26,20 +26,26 @@ Table = dict[str, float]
 
 
 def struct_vae(models: Models, tiles: list[TrainingScene]) -> Table:
-    """Share of right decisions over all pseudo-sparse candidates at L, and IoU at L of what is decoded freely."""
-    right = total = both = either = 0
-    for tile in tiles:
-        batch = Batch([tile], models.device)
-        cells, mean, _ = models.struct_vae.encoder(batch.coords, batch.class_id)
-        forced = models.struct_vae.decoder(mean, cells, batch.coords)
-        there = batch.coords.find(forced.candidates[-1].bxyz) >= 0
-        right += int(((forced.logits[-1] > 0) == there).sum())
-        total += len(there)
-        free = models.struct_vae.decoder(mean, cells)
-        hit = int((batch.coords.find(free.coords.bxyz) >= 0).sum())
-        both += hit
-        either += len(batch.coords) + len(free.coords) - hit
-    return {"accuracy": right / total, "iou": both / either}
+    """Share of right decisions over all pseudo-sparse candidates at L, and IoU at L of what is decoded freely, with the
+    painted map and ("_unpainted") without."""
+    out = {}
+    for name, painted in (("", True), ("_unpainted", False)):
+        right = total = both = either = 0
+        for tile in tiles:
+            batch = Batch([tile], models.device)
+            decoder = models.struct_vae.decoder
+            planes = decoder.planes(batch.maps if painted else batch.maps.empty())
+            cells, mean, _ = models.struct_vae.encoder(batch.coords, batch.class_id)
+            forced = decoder(mean, cells, planes, batch.coords)
+            there = batch.coords.find(forced.candidates[-1].bxyz) >= 0
+            right += int(((forced.logits[-1] > 0) == there).sum())
+            total += len(there)
+            free = decoder(mean, cells, planes)
+            hit = int((batch.coords.find(free.coords.bxyz) >= 0).sum())
+            both += hit
+            either += len(batch.coords) + len(free.coords) - hit
+        out |= {f"accuracy{name}": right / total, f"iou{name}": both / either}
+    return out
 
 
 def tex_vae(models: Models, tiles: list[TrainingScene], views: int = 3, pixels: int = 256) -> Table:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from ..data.dataset import Dataset, augment
 from ..flow import interpolate, loss_weight
 from ..models.condition import Condition
 from ..models.config import CELL, ModelConfig
-from ..models.struct_flow import CoarseFlow, FineFlow, dilate
+from ..models.struct_flow import CoarseFlow, FineFlow, dilate, valid_cells
 from ..models.struct_vae import StructVAE
 from ..models.tex_flow import TexFlow
 from ..models.tex_vae import Surfels, TexVAE
@@ -47,14 +48,23 @@ class Stage(Protocol):
     def loss(self, batch: Any, rng: np.random.Generator) -> tuple[Tensor, Figures]:
         """The loss to minimise and figures for the log."""
 
-    def statistics(self, batches: list[Batch]) -> None:
-        """Measure what the network needs to know of its own output (latent mean and spread), without gradients."""
+    def prepare(self, batches: Iterable[Any]) -> None:
+        """Before a training from nothing: measure what the network needs to know of the data, without gradients."""
+
+    def statistics(self, batches: Iterable[Any]) -> None:
+        """After training: measure what others need to know of its output (latent mean and spread), without gradients."""
 
 
 class _Crops:
-    """Stages that take fresh crops at every step."""
+    """Stages that take fresh crops at every step and measure nothing."""
 
     size: int
+
+    def prepare(self, batches: Iterable[Any]) -> None:
+        """Nothing to measure."""
+
+    def statistics(self, batches: Iterable[Any]) -> None:
+        """Nothing to measure."""
 
     def draw(self, data: Dataset, seed: int, step: int, count: int, device: str) -> Batch:
         """Random crops, flipped and turned."""
@@ -73,14 +83,51 @@ class StructVaeStage(_Crops):
     network, size, batch, rate = "struct-vae", 64, 4, 2e-3
 
     def __init__(self, c: ModelConfig, folder: Path | None):
-        self.module = StructVAE(c.struct_vae)
+        self.module = StructVAE(c.struct_vae, c.condition)
 
     def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
-        return self.module.loss(batch.coords, batch.class_id)
+        return self.module.loss(batch.coords, batch.class_id, drop_condition(batch.maps, rng))
 
-    def statistics(self, batches: list[Batch]) -> None:
+    def statistics(self, batches: Iterable[Batch]) -> None:
         latents = torch.cat([self.module.encoder(b.coords, b.class_id)[1] for b in batches])
         set_statistics(self.module, latents)
+
+
+class StructDecoderStage(StructVaeStage):
+    """StructVAE's decoder alone, under a trained fine flow: half of the tiles come with the flow's best estimate of the
+    latent at a random time instead of the encoder's latent, for that is what the decoder is given when generating.
+    """
+
+    estimated = 0.5  # share of tiles
+
+    def __init__(self, c: ModelConfig, folder: Path | None):
+        super().__init__(c, folder)
+        self.flow = FineFlow(c.fine, c.condition).eval()
+        store.load("struct-fine", self.flow, folder, c.name)
+
+    def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
+        maps = drop_condition(batch.maps, rng)
+        with torch.no_grad():
+            valid, mean, log_var = self.module.encoder(batch.coords, batch.class_id)
+            cells = dilate(valid, (self.size // CELL, self.size // CELL))
+            at = cells.find(valid.bxyz)
+            latent = self.estimate(cells, at, mean, maps, rng)
+            there = valid_cells(latent)
+            there[at] = True
+            encoded = mean + torch.randn_like(mean) * (0.5 * log_var).exp()
+            latent = self.module.denormalise(latent)
+            plain = torch.from_numpy(rng.random(len(batch)) >= self.estimated).to(latent.device)[cells.bxyz[:, 0]]
+            latent[at] = torch.where(plain[at, None], encoded, latent[at])
+            there &= ~plain | torch.zeros_like(there).index_fill(0, at, True)
+        return self.module.decoder_loss(latent[there], Coords(cells.bxyz[there]), batch.coords, batch.class_id, maps)
+
+    def estimate(self, cells: Coords, at: Tensor, mean: Tensor, maps: Condition, rng: np.random.Generator) -> Tensor:
+        """The flow's clean latent [P, 32], normalised, on dilated cells, from a random time of each tile."""
+        x1 = mean.new_zeros(len(cells), mean.shape[1]).index_copy(0, at, self.module.normalise(mean))
+        t = torch.from_numpy(rng.random(len(maps.class_id))).to(x1)
+        flow = self.flow.to(x1.device)
+        x = interpolate(x1, torch.randn_like(x1), t[cells.bxyz[:, 0], None])
+        return flow(x, cells, t, flow.cells(flow.condition(maps), cells))
 
 
 class TexVaeStage(_Crops):
@@ -97,12 +144,13 @@ class TexVaeStage(_Crops):
         latent = mean + torch.randn_like(mean) * (0.5 * log_var).exp()
         made, real = self.module.decode(latent, batch.coords), batch.surfels()
         kl = 0.5 * (mean.square() + log_var.exp() - 1 - log_var).mean()
-        seen = batch.seen[:, None, None].float()
-        color = ((made.color - real.color).abs() * seen).sum() / (seen.sum() * 12).clamp(min=1)
+        weight = batch.seen.float() * class_weight(batch.class_id)  # [N]
+        off = (made.color - real.color).abs().mean((1, 2))  # [N]
+        color = (off * weight).sum() / weight.sum().clamp(min=1)
         normal = (1 - (made.normal * real.normal).sum(1)).mean()
         place = (made.mean - real.mean).abs().mean()
         picture, psnr = self.pictures(batch, made, real, rng)
-        total = picture + color + 0.3 * normal + 0.3 * place + 2e-4 * kl
+        total = picture + 2 * color + 0.3 * normal + 0.3 * place + 2e-4 * kl
         return total, {"picture": float(picture.detach()), "psnr": psnr, "color": float(color.detach()),
                        "normal": float(normal.detach()), "place": float(place.detach()), "kl": float(kl.detach())}
 
@@ -124,7 +172,7 @@ class TexVaeStage(_Crops):
             errors.append(float(error.detach().square().sum() / mask.sum().clamp(min=1) / 3))
         return torch.stack(losses).mean(), -10 * math.log10(max(float(np.mean(errors)), 1e-8))
 
-    def statistics(self, batches: list[Batch]) -> None:
+    def statistics(self, batches: Iterable[Batch]) -> None:
         set_statistics(self.module, torch.cat([self.module.encode(b.features(), b.coords)[0] for b in batches]))
 
 
@@ -152,11 +200,8 @@ class CoarseStage(_Crops):
         return cells * 10 + 0.05 * height, {"cells": float(cells.detach()), "relief": float(height.detach()),
                                             "iou": float(iou)}
 
-    def statistics(self, batches: list[Batch]) -> None:
-        """Nothing to measure."""
 
-
-class FineStage:
+class FineStage(_Crops):
     """The structural latent on dilated cells, zero where there is none.
 
     Encoding a tile costs more than a training step on its latent, so encoded tiles are kept and drawn again: each step
@@ -169,11 +214,12 @@ class FineStage:
     def __init__(self, c: ModelConfig, folder: Path | None):
         self.module = FineFlow(c.fine, c.condition)
         self.size = c.tile
-        self.vae = StructVAE(c.struct_vae).eval()
+        self.vae = StructVAE(c.struct_vae, c.condition).eval()
         store.load("struct-vae", self.vae, folder, c.name)
         self.tiles: dict[int, tuple[Tensor, Tensor, Condition]] = {}
 
-    def draw(self, data: Dataset, seed: int, step: int, count: int, device: str) -> list[tuple[Tensor, Tensor, Condition]]:
+    def draw(self, data: Dataset, seed: int, step: int, count: int,  # type: ignore[override]
+             device: str) -> list[tuple[Tensor, Tensor, Condition]]:
         """(cells [P, 4], normalised latent [P, 32], maps) of tiles; tile k is the same whenever it is asked for."""
         picks = np.random.default_rng((seed, step)).integers(max(0, step - self.kept), step + 1, count - 1)
         return [self._tile(data, seed, int(k), device) for k in (step, *picks)]
@@ -204,9 +250,6 @@ class FineStage:
         loss = (error * loss_weight(each)).mean()
         return loss, {"error": float(error.detach()[at].mean()), "error_empty": float(error.detach().mean())}
 
-    def statistics(self, batches: list[Batch]) -> None:
-        """Nothing to measure."""
-
 
 class TexFlowStage(_Crops):
     """The textural latent on known voxels."""
@@ -218,9 +261,18 @@ class TexFlowStage(_Crops):
         self.vae = TexVAE(c.tex_vae).eval()
         store.load("tex-vae", self.vae, folder, c.name)
 
-    def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        parts = [(self.latent(b)[b.seen], b.class_id[b.seen]) for b in batches]
+        self.module.measure_prior(*(torch.cat(p) for p in zip(*parts)))
+
+    def latent(self, batch: Batch) -> Tensor:
+        """The normalised latent [N, 8] of the voxels, without gradients."""
         with torch.no_grad():
-            x1 = self.vae.normalise(self.vae.encode(batch.features(), batch.coords)[0])  # [N, 8]
+            vae = self.vae.to(batch.coords.device)
+            return vae.normalise(vae.encode(batch.features(), batch.coords)[0])
+
+    def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
+        x1 = self.latent(batch)  # [N, 8]
         maps, class_id = drop_condition(batch.maps, rng), batch.class_id.clone()
         silent = torch.from_numpy(rng.random(len(batch.elevation)) < 0.1)  # nothing is said of these tiles
         maps.class_id[silent] = 0
@@ -234,11 +286,13 @@ class TexFlowStage(_Crops):
         weight = (0.05 + 0.95 * batch.seen.float()) * class_weight(batch.class_id)  # [N]
         return (error * loss_weight(each) * weight[:, None]).mean(), {"error": float(error.detach().mean())}
 
-    def statistics(self, batches: list[Batch]) -> None:
-        """Nothing to measure."""
-
 
 STAGES: dict[str, Any] = {s.network: s for s in (StructVaeStage, TexVaeStage, CoarseStage, FineStage, TexFlowStage)}
+
+
+def stage_of(network: str, freeze: str | None) -> Any:
+    """The stage that trains a network; a StructVAE whose encoder is frozen is refined under the fine flow."""
+    return StructDecoderStage if (network, freeze) == ("struct-vae", "encoder") else STAGES[network]
 
 
 def random_camera(rng: np.random.Generator, size: int, pixels: int) -> Camera:

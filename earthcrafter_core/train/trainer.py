@@ -19,7 +19,10 @@ from ..data.dataset import Dataset
 from ..errors import BadInput
 from ..models.config import config
 from ..weights import store
-from .stages import STAGES, Stage
+from .stages import STAGES, Stage, stage_of
+
+PREPARE = 24
+"""Batches that a stage measures before a training from nothing."""
 
 
 @dataclass
@@ -33,7 +36,8 @@ class TrainSettings:
         power: of the polynomial decay to 0. ema: decay of the averaged weights. seed: of everything drawn.
         precision: "auto" (bfloat16 where it measures faster than float32), "fp32" or "bf16".
         init: folder of weights to start from instead of fresh ones, or None.
-        freeze: parameters whose names start so stay as they are ("encoder": refine a decoder under a trained flow), or None.
+        freeze: parameters whose names start so stay as they are ("encoder" with struct-vae: refine its decoder under the
+            trained fine flow, whose weights must lie beside it), or None.
     """
 
     network: str
@@ -85,7 +89,7 @@ def train(s: TrainSettings) -> Path:
         raise BadInput(f"There is no network named {s.network!r}.", f"Use one of {', '.join(STAGES)}.")
     torch.manual_seed(s.seed)
     data = Dataset(s.data, "train")
-    stage: Stage = STAGES[s.network](config(s.configuration), s.init or s.out)
+    stage: Stage = stage_of(s.network, s.freeze)(config(s.configuration), s.init or s.out)
     if s.init is not None:
         store.load(s.network, stage.module, s.init, s.configuration)
     module = stage.module.to(s.device).train()
@@ -96,6 +100,9 @@ def train(s: TrainSettings) -> Path:
     ema = Ema(module, s.ema)
     state = s.out / f"{s.network}.state.safetensors"
     step, spent = _resume(state, module, optimizer, ema)
+    if step == 0 and s.init is None:
+        with torch.no_grad():
+            stage.prepare(stage.draw(data, s.seed + 2, i, 4, s.device) for i in range(PREPARE))
     log = CurveLog(s.out / f"{s.network}.csv", step)
     autocast = torch.autocast(s.device.split(":")[0], torch.bfloat16, enabled=use_bfloat16(s.precision, s.device))
     start = time.monotonic() - spent
@@ -243,7 +250,7 @@ def _finish(s: TrainSettings, stage: Stage, ema: Ema, data: Dataset, step: int, 
     stage.module.eval()
     if s.freeze is None:  # a frozen encoder keeps the statistics that the flows were trained with
         with torch.no_grad():
-            stage.statistics([stage.draw(data, s.seed + 1, i, 4, s.device) for i in range(8)])
+            stage.statistics(stage.draw(data, s.seed + 1, i, 4, s.device) for i in range(8))
     settings = {k: str(v) for k, v in asdict(s).items() if k not in ("data", "out", "init")}
     return store.save(s.network, stage.module, s.out, {
         "configuration": s.configuration, "data_hash": data.manifest["hash"], "steps": str(step), "seconds": f"{seconds:.0f}",
