@@ -31,7 +31,7 @@ from .models.tex_vae import TexVAE
 from .scene import classes as sem
 from .scene.layout import Layout, resample
 from .scene.splats import SH_C0, Splats
-from .scene.voxels import GROUND_INDEX, VoxelScene, flat_origin, index_to_height
+from .scene.voxels import GROUND_INDEX, VoxelScene, flat_origin
 from .sparse.coords import Coords, sorted_coords
 from .weights import store
 
@@ -215,7 +215,7 @@ def make_structure(layout: Layout, models: Models, run: Run) -> Structure:
             cells, latent = sample_fine(planes, grid, models, side, run, step)
         with run.stage("voxels") as step:
             coords, class_id = decode_structure(cells, latent, planes, models, side, step)
-    return finish_structure(coords, class_id, planes, elevation)
+    return finish_structure(coords, class_id, planes, elevation, run.settings.voxel_size)
 
 
 class Planes:
@@ -358,24 +358,20 @@ def decode_structure(cells: Coords, latent: Tensor, planes: Planes, models: Mode
     return np.concatenate(coords), np.concatenate(ids)
 
 
-def finish_structure(coords: np.ndarray, class_id: np.ndarray, planes: Planes, elevation: np.ndarray) -> Structure:
-    """Cut the padding off, obey the painted classes, and give every column a voxel."""
+def finish_structure(coords: np.ndarray, class_id: np.ndarray, planes: Planes, elevation: np.ndarray,
+                     voxel_size: float) -> Structure:
+    """Cut the padding off, obey the painted classes, close holes, and make a gap-free shell of it."""
+    from .data.resurface import surfaces_of
+    from .data.shell import build_shell
     h, w = planes.size
-    inside = (coords[:, 0] < w) & (coords[:, 1] < h)
-    coords, class_id = coords[inside], class_id[inside]
-    kept = ~floating(coords)
+    kept = (coords[:, 0] < w) & (coords[:, 1] < h)
     coords, class_id = coords[kept], class_id[kept]
-    painted = planes.class_id[:h, :w]
-    class_id = painted_classes(coords, class_id, painted)
-    missing = np.ones((h, w), bool)
-    missing[coords[:, 1], coords[:, 0]] = False
-    y, x = missing.nonzero()
-    ground = np.where(painted[y, x] > 0, painted[y, x], sem.MEADOW).astype(np.uint8)
-    z = np.full(len(x), GROUND_INDEX)
-    coords = np.concatenate([coords, np.stack([x, y, z], 1)]).astype(np.int32)
-    class_id = np.concatenate([class_id, ground])
+    kept = ~floating(coords)
+    painted = np.ascontiguousarray(planes.class_id[:h, :w][::-1])
+    shell = build_shell(surfaces_of(coords[kept], class_id[kept], painted, voxel_size), voxel_size)
+    coords = np.stack([shell.col, h - 1 - shell.row, shell.z], 1).astype(np.int32)
     order = np.lexsort((coords[:, 2], coords[:, 1], coords[:, 0]))
-    return Structure(coords[order], class_id[order], np.ascontiguousarray(painted[::-1]),
+    return Structure(coords[order], shell.class_id[order], painted,
                      np.ascontiguousarray(elevation[:h, :w][::-1], np.float32))
 
 
@@ -388,22 +384,6 @@ def floating(coords: np.ndarray, largest: int = 16) -> np.ndarray:
     lowest = np.full(component.max() + 1, np.iinfo(np.int64).max)
     np.minimum.at(lowest, component, coords[:, 2])
     return (np.bincount(component)[component] <= largest) & (lowest[component] > GROUND_INDEX + 1)
-
-
-def painted_classes(coords: np.ndarray, decoded: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """Class of each voxel: the painted one of its column where it fits, else the decoder's.
-
-    A tree or bridge leaves the ground beneath it to the decoder; something that leans over a road (a crown) stays what the
-    decoder says; unpainted columns are the decoder's altogether.
-    """
-    column = painted[coords[:, 1], coords[:, 0]]
-    height = index_to_height(coords[:, 2])
-    over = sem.is_in(column, np.array([sem.BROADLEAF, sem.CONIFER, sem.ORCHARD, sem.BRIDGE], np.uint8))
-    flat = sem.is_in(column, sem.GROUND_IDS)
-    ground = sem.is_in(decoded, sem.GROUND_IDS)
-    own = np.where(over, (height > 1.2) | ~ground, np.where(flat, (height <= 1.2) | ground, True)) & (column > 0)
-    below = over & (height <= 1.2) & ~ground  # crown or deck where the decoder should have seen ground
-    return np.where(below, sem.MEADOW, np.where(own, column, decoded)).astype(np.uint8)
 
 
 # ---------------------------------------------------------------------------------------------------------- texture

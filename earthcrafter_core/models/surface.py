@@ -34,13 +34,13 @@ def _likeliest_of_runs(bxyz: Tensor, chance: Tensor, kept: Tensor, axis: int) ->
     columns = [0] + [1 + a for a in range(3) if a != axis] + [1 + axis]
     along, order = sorted_coords(bxyz[rows][:, columns])
     rows = rows[order]
-    step = along[1:] - along[:-1]
+    step = along.bxyz[1:] - along.bxyz[:-1]
     new = (step[:, :3] != 0).any(1) | (step[:, 3] != 1)
     run = torch.cat([new.new_zeros(1), new]).long().cumsum(0)  # [M]
     runs = int(run[-1]) + 1
     p = chance[rows]
     expected = p.new_zeros(runs).index_add(0, run, p)
-    has = p.new_zeros(runs).index_add(0, run, kept[rows].float()) > 0
+    has = p.new_zeros(runs).index_add(0, run, kept[rows].to(p.dtype)) > 0
     best = p.new_zeros(runs).scatter_reduce(0, run, p, "amax")
     at = (~has & (expected > 0.5) & (best > _LIKELY))[run] & (p == best[run])
     found[rows[at]] = True

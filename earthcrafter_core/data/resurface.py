@@ -1,0 +1,125 @@
+"""Decoded voxels back to surfaces: the reverse of shell.py, so that what was sampled is as clean as what was learnt from.
+
+A decoded shell has holes where the decoder was in doubt, and roofs that wander by a voxel. Read as surfaces (one ground,
+roof, crown or deck height for each column) it is mended with the means that LiDAR is: holes take the heights around them,
+roofs become planes, and `build_shell` makes a gap-free shell of it. The painted map decides what each column is.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import ndimage
+
+from ..scene import classes as sem
+from ..scene.voxels import index_to_height
+from .classify import smooth_planar
+from .roofs import regular_roof
+from .shell import Surfaces
+
+LOWEST_ROOF, LOWEST_CROWN = 2.2, 1.5  # metres: what is lower on a painted building or tree is a hole
+HIGH_SHARE = 0.6  # of its patch's height: a tower or block of flats that is lower at some place has a hole there
+STRAY = 1.5  # metres by which a height may differ from the median around it
+CROWN_IDS = np.array([*sem.TREE_IDS, sem.ORCHARD], np.uint8)
+
+
+def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, voxel_size: float = 1.0) -> Surfaces:
+    """Surfaces of decoded voxels in height above ground.
+
+    Args:
+        coords: int [N, 3], x east, y north, z; inside the map. class_id: uint8 [N].
+        painted: uint8 [H, W], row 0 north, 0 where the voxels decide what a column is.
+    """
+    shape = painted.shape
+    column = (shape[0] - 1 - coords[:, 1], coords[:, 0])
+    height = index_to_height(coords[:, 2], voxel_size)
+
+    def highest(mask: np.ndarray) -> np.ndarray:
+        out = np.full(shape, -np.inf)
+        np.maximum.at(out, (column[0][mask], column[1][mask]), height[mask])
+        return np.where(np.isinf(out), np.nan, out)
+
+    low = sem.is_in(class_id, sem.GROUND_IDS)
+    soil = low & (class_id != sem.SHRUB)
+    ground = highest(soil)
+    cover = np.zeros(shape, np.uint8)
+    top_soil = soil & (height == ground[column])
+    cover[column[0][top_soil], column[1][top_soil]] = class_id[top_soil]
+    seen = np.zeros(shape, np.uint8)
+    on_top = height == highest(np.ones(len(coords), bool))[column]
+    seen[column[0][on_top], column[1][on_top]] = class_id[on_top]
+    layout = np.where(painted > 0, painted, seen).astype(np.uint8)
+
+    own_ground = sem.is_in(layout, sem.GROUND_IDS) & (layout != sem.SHRUB)
+    cover = np.where(own_ground, layout, cover)
+    ground, cover = _nearest(ground, np.isfinite(ground), 0.0), _nearest(cover, cover > 0, sem.MEADOW)
+    layout = np.where(layout > 0, layout, cover).astype(np.uint8)
+    ground = _without_strays(ground, ~sem.is_in(layout, sem.BUILDING_IDS))
+
+    house, tree, deck = sem.is_in(layout, sem.BUILDING_IDS), sem.is_in(layout, CROWN_IDS), layout == sem.BRIDGE
+    top = ground.copy()
+    roof = highest(sem.is_in(class_id, sem.BUILDING_IDS))
+    crown = highest(sem.is_in(class_id, CROWN_IDS))
+    for group, level, lowest in ((house, roof, LOWEST_ROOF), (tree, crown, LOWEST_CROWN),
+                                 (deck, highest(class_id == sem.BRIDGE), -np.inf)):
+        top = np.where(group, _mended(np.where(level >= lowest, level, np.nan), layout, group, ground), top)
+    if house.any():
+        top = np.where(house, smooth_planar(top, house, 3, 2), top)
+        top = _regular_roofs(top, layout, house)
+    shrub = layout == sem.SHRUB
+    top = np.where(shrub, np.fmax(ground, highest(class_id == sem.SHRUB)), top)
+    footprint = np.zeros(shape, np.int32)
+    for c in np.unique(layout[house]):
+        label, _ = ndimage.label(layout == c)
+        footprint = np.where(label > 0, label + footprint.max(), footprint).astype(np.int32)
+    return Surfaces(layout, cover.astype(np.uint8), ground, top, footprint)
+
+
+def _mended(level: np.ndarray, layout: np.ndarray, group: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    """Heights of a group of columns without holes (NaN) and strays; where a whole patch has none, the ground's."""
+    out = ground.copy()
+    for c, box, patch in _patches(layout, group):
+        there = level[box]
+        known = patch & np.isfinite(there)
+        if known.any():
+            if c in (sem.APARTMENTS, sem.TOWER):
+                known &= there > HIGH_SHARE * np.quantile(there[known], 0.75)
+            heights = _without_strays(_nearest(there, known, 0.0), patch)
+            out[box] = np.where(patch, heights, out[box])
+    return out
+
+
+def _patches(layout: np.ndarray, group: np.ndarray) -> Iterator[tuple[int, tuple[slice, slice], np.ndarray]]:
+    """(class, box, cells of the box that belong) of every patch of one class within the group."""
+    for c in np.unique(layout[group]):
+        label, count = ndimage.label(layout == c)
+        for i, box in enumerate(ndimage.find_objects(label, count), 1):
+            yield int(c), box, label[box] == i
+
+
+def _regular_roofs(top: np.ndarray, layout: np.ndarray, house: np.ndarray) -> np.ndarray:
+    """Every building's roof by the form that fits it, where one does."""
+    out = top.copy()
+    for c, box, patch in _patches(layout, house):
+        roof = regular_roof(top[box], patch, c)
+        if roof is not None:
+            out[box] = np.where(patch, roof, out[box])
+    return out
+
+
+def _nearest(plane: np.ndarray, known: np.ndarray, otherwise: float) -> np.ndarray:
+    """The plane with unknown cells filled by the nearest known one."""
+    if not known.any():
+        return np.full_like(plane, otherwise)
+    r, c = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return plane[r, c]
+
+
+def _without_strays(plane: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Cells in the mask that differ from the median of the 5 x 5 around them (in the mask) by more than STRAY take it."""
+    inside = np.pad(np.where(mask, plane, np.nan), 2, constant_values=np.nan)
+    near = np.lib.stride_tricks.sliding_window_view(inside, (5, 5))[mask].reshape(-1, 25)
+    median = np.nanmedian(near, 1) if len(near) else np.zeros(0)
+    out = plane.copy()
+    out[mask] = np.where(np.abs(plane[mask] - median) > STRAY, median, plane[mask])
+    return out
