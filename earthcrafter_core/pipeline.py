@@ -361,14 +361,13 @@ def decode_structure(cells: Coords, latent: Tensor, planes: Planes, models: Mode
 def finish_structure(coords: np.ndarray, class_id: np.ndarray, planes: Planes, elevation: np.ndarray,
                      voxel_size: float) -> Structure:
     """Cut the padding off, obey the painted classes, close holes, and make a gap-free shell of it."""
-    from .data.resurface import surfaces_of
-    from .data.shell import build_shell
+    from .data.resurface import framed_shell, surfaces_of
     h, w = planes.size
     kept = (coords[:, 0] < w) & (coords[:, 1] < h)
     coords, class_id = coords[kept], class_id[kept]
     kept = ~floating(coords)
     painted = np.ascontiguousarray(planes.class_id[:h, :w][::-1])
-    shell = build_shell(surfaces_of(coords[kept], class_id[kept], painted, voxel_size), voxel_size)
+    shell = framed_shell(surfaces_of(coords[kept], class_id[kept], painted, voxel_size), voxel_size)
     coords = np.stack([shell.col, h - 1 - shell.row, shell.z], 1).astype(np.int32)
     order = np.lexsort((coords[:, 2], coords[:, 1], coords[:, 0]))
     return Structure(coords[order], shell.class_id[order], painted,

@@ -7,6 +7,7 @@ from earthcrafter_core.models import config as configs
 from earthcrafter_core.models.condition import CondNet, Condition
 from earthcrafter_core.models.struct_flow import CoarseFlow, FineFlow, Relief, dilate, valid_cells
 from earthcrafter_core.models.struct_vae import StructVAE
+from earthcrafter_core.models.surface import surface
 from earthcrafter_core.models.tex_flow import TexFlow
 from earthcrafter_core.models.tex_vae import TexVAE, cross_features, frame_quaternions, tangents
 from earthcrafter_core.scene.splats import rotation_matrices
@@ -156,3 +157,32 @@ def test_cross_features():
     f = cross_features(rgb, torch.nn.functional.normalize(torch.randn(6, 3), dim=1))
     assert f.shape == (6, 18)
     torch.testing.assert_close(f[:, :3], rgb.mean(1) * 2 - 1)
+
+
+def test_a_surface_of_uncertain_height_gets_one_voxel_and_sure_ones_no_more():
+    rows = [[0, x, y, z] for x in range(8) for y in range(8) for z in range(8)]
+    candidates = Coords(torch.tensor(rows))
+    z = candidates.bxyz[:, 3]
+    unsure = torch.where((z == 4) | (z == 5), -0.2, -6.0)  # 0.45 each, none above a half
+    kept = surface(candidates, unsure)
+    column = candidates.bxyz[kept][:, 1:3]
+    assert len(torch.unique(column, dim=0)) == 64
+    sure = torch.where(z == 4, 3.0, -6.0)
+    assert torch.equal(surface(candidates, sure), sure > 0)
+    assert not surface(candidates, torch.full((len(rows),), -6.0)).any()
+
+
+def test_a_texture_flow_that_knows_nothing_gives_each_class_its_own_latent(scene):
+    coords, ids = scene
+    c = configs.DEFAULT
+    flow = TexFlow(c.tex_flow, c.condition)
+    noise = torch.randn(len(ids), 8, generator=torch.Generator().manual_seed(0))
+    latent = torch.where(ids[:, None] == 1, 2.0, -1.0) + 0.5 * noise
+    flow.measure_prior(latent, ids)
+    assert torch.allclose(flow.prior_mean[1], torch.full((8,), 2.0), atol=0.3) and (flow.prior_mean[3] == 0).all()
+    torch.nn.init.zeros_(flow.unet.out.weight)
+    torch.nn.init.zeros_(flow.unet.out.bias)
+    x1 = flow(torch.randn(len(ids), 8), coords, torch.zeros(2), flow.voxels(flow.condition(condition()), coords, ids))
+    assert torch.allclose(x1, flow.prior_mean[ids], atol=1e-4)
+    late = flow(latent, coords, torch.full((2,), 0.999), flow.voxels(flow.condition(condition()), coords, ids))
+    assert torch.allclose(late, latent, atol=0.05)

@@ -121,14 +121,6 @@ def test_a_given_elevation_is_kept():
     assert planes.class_id.shape == (128, 128) and np.isnan(planes.height).all()
 
 
-def test_painted_classes_are_obeyed():
-    painted = np.array([[sem.HOUSE, sem.ROAD, sem.BROADLEAF, 0]], np.uint8)
-    coords = np.array([[0, 0, 5], [0, 0, 9], [1, 0, 5], [1, 0, 12], [2, 0, 5], [2, 0, 15], [3, 0, 5]])
-    decoded = np.array([sem.LAWN, sem.TOWER, sem.LAWN, sem.BROADLEAF, sem.LAWN, sem.CONIFER, sem.SAND], np.uint8)
-    got = pipeline.painted_classes(coords, decoded, painted)
-    assert got.tolist() == [sem.HOUSE, sem.HOUSE, sem.ROAD, sem.BROADLEAF, sem.LAWN, sem.BROADLEAF, sem.SAND]
-
-
 def test_small_floating_pieces_are_dropped():
     y, x = np.mgrid[:8, :8]
     ground = np.stack([x.ravel(), y.ravel(), np.full(64, 5)], 1)

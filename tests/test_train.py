@@ -76,6 +76,7 @@ def test_every_stage_trains(data, tmp_path):
 
 def test_a_frozen_encoder_stays(data, tmp_path):
     train(settings(data, tmp_path / "a", steps=2))
+    train(settings(data, tmp_path / "a", "struct-fine", steps=1))
     train(settings(data, tmp_path / "b", steps=2, init=tmp_path / "a", freeze="encoder"))
     a, b = (load_file(store.path_of("struct-vae", tmp_path / k)) for k in "ab")
     kept = [k for k in a if k.startswith(("encoder", "latent"))]

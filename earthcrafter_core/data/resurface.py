@@ -15,7 +15,7 @@ from ..scene import classes as sem
 from ..scene.voxels import index_to_height
 from .classify import smooth_planar
 from .roofs import regular_roof
-from .shell import Surfaces
+from .shell import Shell, Surfaces, build_shell
 
 LOWEST_ROOF, LOWEST_CROWN = 2.2, 1.5  # metres: what is lower on a painted building or tree is a hole
 HIGH_SHARE = 0.6  # of its patch's height: a tower or block of flats that is lower at some place has a hole there
@@ -73,6 +73,18 @@ def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, v
         label, _ = ndimage.label(layout == c)
         footprint = np.where(label > 0, label + footprint.max(), footprint).astype(np.int32)
     return Surfaces(layout, cover.astype(np.uint8), ground, top, footprint)
+
+
+def framed_shell(s: Surfaces, voxel_size: float = 1.0) -> Shell:
+    """As build_shell, with walls at the map's border too: what lies beyond is taken for ground."""
+    ground, cover = (np.pad(p, 1, mode="edge") for p in (s.ground, s.cover))
+    framed = Surfaces(cover.copy(), cover, ground, ground.copy(), np.zeros(cover.shape, np.int32))
+    for name in ("layout", "top", "footprint"):
+        getattr(framed, name)[1:-1, 1:-1] = getattr(s, name)
+    shell = build_shell(framed, voxel_size)
+    own = (shell.row > 0) & (shell.row <= s.layout.shape[0]) & (shell.col > 0) & (shell.col <= s.layout.shape[1])
+    kept = {name: getattr(shell, name)[own] for name in Shell.__dataclass_fields__}
+    return Shell(**kept | {"row": kept["row"] - 1, "col": kept["col"] - 1})
 
 
 def _mended(level: np.ndarray, layout: np.ndarray, group: np.ndarray, ground: np.ndarray) -> np.ndarray:
