@@ -205,7 +205,12 @@ def retexture(scene_dir: Path, out: Path, settings: Settings, *, progress: Progr
 # -------------------------------------------------------------------------------------------------------- structure
 
 def make_structure(layout: Layout, models: Models, run: Run) -> Structure:
-    """Coarse cells and relief, structural latent, voxels and their classes."""
+    """Coarse cells and relief, structural latent, voxels and their classes, surfaces."""
+    return finish_structure(*sample_structure(layout, models, run), run.settings.voxel_size)
+
+
+def sample_structure(layout: Layout, models: Models, run: Run) -> tuple[np.ndarray, np.ndarray, Planes, np.ndarray]:
+    """What the networks say, for `finish_structure`: voxels int64 [N, 3], classes uint8 [N], planes, elevation."""
     planes = Planes(layout, models.config.tile, run.settings)
     side = models.config.tile // CELL
     with torch.inference_mode():
@@ -215,7 +220,7 @@ def make_structure(layout: Layout, models: Models, run: Run) -> Structure:
             cells, latent = sample_fine(planes, grid, models, side, run, step)
         with run.stage("voxels") as step:
             coords, class_id = decode_structure(cells, latent, planes, models, side, step)
-    return finish_structure(coords, class_id, planes, elevation, run.settings.voxel_size)
+    return coords, class_id, planes, elevation
 
 
 class Planes:
@@ -309,28 +314,46 @@ def _smooth(plane: Tensor) -> Tensor:
 def sample_fine(planes: Planes, grid: Tensor, models: Models, side: int, run: Run, step: Callable[[int, int], None],
                 ) -> tuple[Coords, Tensor]:
     """Valid cells and their structural latent [P, 32] (denormalised) on the whole canvas."""
-    net, s, device = models.fine, run.settings, models.device
+    net = models.fine
     cells = dilate(_cells_of(grid), planes.shape)
+
+    def features(c: Condition, here: Coords, _rows: Tensor, _empty: bool) -> tuple:
+        return net.cells(net.condition(c), here)
+
+    x = _sample_sparse("fine", net, features, cells.bxyz, LATENT, planes, side, models.device, run, step)
+    valid = valid_cells(x) | (cells.bxyz[:, 3] == 0)
+    return Coords(cells.bxyz[valid]), models.struct_vae.denormalise(x[valid])
+
+
+def _sample_sparse(stage: str, net: FineFlow | TexFlow, features: Callable[[Condition, Coords, Tensor, bool], tuple],
+                   bxyz: Tensor, channels: int, planes: Planes, side: int, device: str, run: Run,
+                   step: Callable[[int, int], None]) -> Tensor:
+    """Sample a flow over sparse voxels on the whole canvas, window by window; float32 [N, channels].
+
+    Args:
+        stage: "fine" (voxels are cells) or "texture". features: of (condition, coords in the window, their rows, whether
+            nothing is to be said of them). bxyz: int64 [N, 4]. side: cells along one side of a window.
+    """
+    s, cell = run.settings, 1 if stage == "fine" else CELL
 
     def parts(empty: bool) -> list:
         out = []
         for w in tiling.windows(planes.shape, side, side * 3 // 4):
-            rows = tiling.rows_in(cells.bxyz, w, 1)
-            here = tiling.local_coords(cells.bxyz, rows, w, 1)
+            rows = tiling.rows_in(bxyz, w, cell)
+            here = tiling.local_coords(bxyz, rows, w, cell)
             c = planes.condition(w, device)
-            features = net.cells(net.condition(c.empty() if empty else c), here)
-            weight = tiling.taper(cells.bxyz[rows, 2] + 0.5, cells.bxyz[rows, 1] + 0.5, w)
+            known = features(c.empty() if empty else c, here, rows, empty)
+            weight = tiling.taper((bxyz[rows, 2] + 0.5) / cell, (bxyz[rows, 1] + 0.5) / cell, w)
 
-            def predict(x: Tensor, t: float, here=here, features=features) -> Tensor:
-                return net(x, here, torch.tensor([t], device=device), features)
+            def predict(x: Tensor, t: float, here=here, known=known) -> Tensor:
+                return net(x, here, torch.tensor([t], device=device), known)
             out.append((rows, weight, predict))
         return out
 
-    noise = _noise(s.seed, "fine", cells.bxyz[:, 1:].cpu().numpy(), LATENT).to(device)
-    x = sample(tiling.blend_sparse(parts(False)), noise, s.steps, unconditional=tiling.blend_sparse(parts(True)),
-               guidance=s.guidance_of("fine"), on_step=step, cancel=run.cancel)
-    valid = valid_cells(x) | (cells.bxyz[:, 3] == 0)
-    return Coords(cells.bxyz[valid]), models.struct_vae.denormalise(x[valid])
+    guidance = s.guidance_of(stage)
+    noise = _noise(s.seed, stage, bxyz[:, 1:].cpu().numpy(), channels).to(device)
+    return sample(tiling.blend_sparse(parts(False)), noise, s.steps, guidance=guidance, on_step=step, cancel=run.cancel,
+                  unconditional=tiling.blend_sparse(parts(True)) if guidance != 1 else None)
 
 
 def _cells_of(grid: Tensor) -> Coords:
@@ -419,31 +442,17 @@ def _texture_and_write(structure: Structure, layout_hash: str, out: Path, models
 
 def sample_texture(structure: Structure, models: Models, run: Run, step: Callable[[int, int], None]) -> Tensor:
     """Textural latent [N, 8] (denormalised) of the structure's voxels."""
-    net, s, device = models.texture, run.settings, models.device
+    net, device = models.texture, models.device
     bxyz = _bxyz(structure.coords, device)
     ids = torch.from_numpy(structure.class_id).long().to(device)
     planes = Planes(Layout(structure.layout), 1, Settings())  # already at voxel resolution
     # a network of windows alone takes canvases larger than the tiles it learnt from: fewer overlaps
     side = models.config.tile // CELL * (1 if models.config.tex_flow.full else 2)
 
-    def parts(empty: bool) -> list:
-        out = []
-        for w in tiling.windows(planes.shape, side, side * 3 // 4):
-            rows = tiling.rows_in(bxyz, w, CELL)
-            here = tiling.local_coords(bxyz, rows, w, CELL)
-            c = planes.condition(w, device)
-            features = net.voxels(net.condition(c.empty() if empty else c), here,
-                                  torch.zeros_like(ids[rows]) if empty else ids[rows])
-            weight = tiling.taper((bxyz[rows, 2] + 0.5) / CELL, (bxyz[rows, 1] + 0.5) / CELL, w)
+    def features(c: Condition, here: Coords, rows: Tensor, empty: bool) -> tuple:
+        return net.voxels(net.condition(c), here, torch.zeros_like(ids[rows]) if empty else ids[rows])
 
-            def predict(x: Tensor, t: float, here=here, features=features) -> Tensor:
-                return net(x, here, torch.tensor([t], device=device), features)
-            out.append((rows, weight, predict))
-        return out
-
-    noise = _noise(s.seed, "texture", structure.coords, TEXTURE_LATENT).to(device)
-    x = sample(tiling.blend_sparse(parts(False)), noise, s.steps, unconditional=tiling.blend_sparse(parts(True)),
-               guidance=s.guidance_of("texture"), on_step=step, cancel=run.cancel)
+    x = _sample_sparse("texture", net, features, bxyz, TEXTURE_LATENT, planes, side, device, run, step)
     return models.tex_vae.denormalise(x)
 
 

@@ -16,7 +16,6 @@ from earthcrafter_core.train import stages
 from earthcrafter_core.train.batches import Batch, drop_condition, drop_relief
 from earthcrafter_core.train.evaluate import adherence, column_tops, iou
 from earthcrafter_core.train.trainer import TrainSettings, train, use_bfloat16
-from earthcrafter_core.pipeline import Structure
 from earthcrafter_core.scene import classes as sem
 from earthcrafter_core.weights import store
 
@@ -125,7 +124,7 @@ def test_batches_agree_with_their_scenes(data):
 def test_adherence_counts_what_stands_where_it_was_painted():
     layout = np.array([[sem.HOUSE, sem.ROAD], [sem.BROADLEAF, sem.WATER]], np.uint8)  # row 0 is north: y = 1
     coords = np.array([[0, 0, 5], [0, 0, 9], [0, 1, 6], [1, 0, 3], [1, 1, 5]], np.int32)
-    got = adherence(Structure(coords, np.ones(5, np.uint8), layout, np.zeros((2, 2), np.float32)))
+    got = adherence(coords, layout)
     assert got == {"building": (0, 1), "tree": (1, 1), "flat": (1, 2)}  # low house; water 2 m below
     assert column_tops(coords, (2, 2)).tolist() == [[1, 0], [4, -2]]
     assert iou(coords, coords[:4]) == pytest.approx(0.8)

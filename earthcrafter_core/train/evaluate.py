@@ -14,7 +14,16 @@ from ..data.dataset import TILE, Dataset, tiles_of
 from ..data.training_scene import TrainingScene
 from ..errors import BadInput
 from ..models.config import CELL
-from ..pipeline import Models, Run, Settings, Structure, decode_texture, make_structure, sample_texture
+from ..pipeline import (
+    Models,
+    Run,
+    Settings,
+    Structure,
+    decode_texture,
+    finish_structure,
+    sample_structure,
+    sample_texture,
+)
 from ..render.image import psnr
 from ..scene import classes as sem
 from ..scene.layout import Layout
@@ -72,14 +81,14 @@ def column_tops(coords: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return top
 
 
-def adherence(structure: Structure) -> dict[str, tuple[int, int]]:
+def adherence(coords: np.ndarray, layout: np.ndarray) -> dict[str, tuple[int, int]]:
     """(cells that obey, cells) by group: buildings raised >= 2.5 m, trees >= 2 m, water, road and grass within 1 m."""
-    top = column_tops(structure.coords, structure.layout.shape)
+    top = column_tops(coords, layout.shape)
     groups = {"building": (sem.BUILDING_IDS, top >= 2.5), "tree": (sem.TREE_IDS, top >= 2),
               "flat": (sem.FLAT_IDS, np.abs(top) <= 1)}
     out = {}
     for name, (ids, obeys) in groups.items():
-        cells = sem.is_in(structure.layout, ids)
+        cells = sem.is_in(layout, ids)
         out[name] = (int((obeys & cells).sum()), int(cells.sum()))
     return out
 
@@ -91,28 +100,32 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def structure(models: Models, tiles: list[TrainingScene], seeds: int, settings: Settings) -> Table:
-    """Occupancy IoU at L/8 and L under the semantic condition beside the ground layer alone, adherence, diversity."""
-    rows: dict[str, list[float]] = {k: [] for k in ("miou_l8", "ground_l8", "miou_l", "ground_l", "between_seeds_l")}
-    obeyed = {k: [0, 0] for k in ("building", "tree", "flat")}
+    """Occupancy IoU at L/8 and L under the semantic condition beside the ground layer alone, adherence, diversity; and IoU
+    and adherence of what the networks decoded, before data/resurface.py mended it ("_decoded")."""
+    rows: dict[str, list[float]] = {k: [] for k in ("miou_l8", "ground_l8", "miou_l", "miou_l_decoded", "ground_l",
+                                                    "between_seeds_l")}
+    obeyed = {k: [0, 0] for k in ("building", "tree", "flat", "decoded", "")}
     for tile in tiles:
         real, made = tile.coords.astype(np.int32), []
         ground = _ground_layer(tile.layout.shape)
         for seed in range(seeds):
-            s = make_structure(Layout(tile.layout), models, Run(replace(settings, seed=seed), None, None))
+            sampled = sample_structure(Layout(tile.layout), models, Run(replace(settings, seed=seed), None, None))
+            s = finish_structure(*sampled, settings.voxel_size)
             made.append(s.coords)
-            for group, (yes, all_) in adherence(s).items():
-                obeyed[group][0] += yes
-                obeyed[group][1] += all_
+            for group, counts in adherence(s.coords, tile.layout).items():
+                obeyed[group] = [a + b for a, b in zip(obeyed[group], counts)]
+                obeyed[""] = [a + b for a, b in zip(obeyed[""], counts)]
+            for counts in adherence(sampled[0], tile.layout).values():
+                obeyed["decoded"] = [a + b for a, b in zip(obeyed["decoded"], counts)]
             rows["miou_l8"].append(iou(_cells(s.coords), _cells(real)))
             rows["miou_l"].append(iou(s.coords, real))
+            rows["miou_l_decoded"].append(iou(sampled[0].astype(np.int32), real))
         rows["ground_l8"].append(iou(_cells(ground), _cells(real)))
         rows["ground_l"].append(iou(ground, real))
         rows["between_seeds_l"] += [1 - iou(made[i], made[j]) for i in range(seeds) for j in range(i)]
     out = {k: float(np.mean(v)) for k, v in rows.items() if v}
-    for group, (yes, all_) in obeyed.items():
-        out[f"adherence_{group}"] = yes / all_ if all_ else float("nan")
-    yes, all_ = (sum(o[i] for o in obeyed.values()) for i in (0, 1))
-    return out | {"adherence": yes / max(all_, 1)}
+    return out | {f"adherence_{group}".rstrip("_"): yes / all_ if all_ else float("nan")
+                  for group, (yes, all_) in obeyed.items()}
 
 
 def colour(models: Models, tiles: list[TrainingScene], settings: Settings) -> tuple[Table, dict[str, dict[str, float]]]:
@@ -160,7 +173,8 @@ def evaluate(tiles: list[TrainingScene], models: Models, settings: Settings, see
         table |= structure(models, tiles, seeds, settings)
         colours, classes = colour(models, tiles[:textured], settings) if textured else ({}, {})
     table |= colours
-    return {"tiles": [t.meta for t in tiles], "seeds": seeds, "weights": models.id, "device": settings.device,
+    return {"tiles": [t.meta for t in tiles], "seeds": seeds, "textured": len(tiles[:textured]), "weights": models.id,
+            "steps": settings.steps, "device": settings.device,
             "seconds": round(time.perf_counter() - start, 1), "table": table, "colour_by_class": classes}
 
 
