@@ -26,9 +26,9 @@ def run() -> list[dict]:
         scene = pipeline.generate(town(), Path(folder) / "scene", Settings(steps=STEPS), models=models)
     flops = count_flops(models)
     total = sum(s["seconds"] for s in scene["stages"].values())
-    evaluations = 2 * STEPS
-    weights = {"coarse": (models.coarse, evaluations), "fine": (models.fine, evaluations),
-               "texture": (models.texture, evaluations),
+    evaluations = {name: STEPS * (1 if guidance == 1 else 2) for name, guidance in pipeline.GUIDANCE.items()}
+    weights = {"coarse": (models.coarse, evaluations["coarse"]), "fine": (models.fine, evaluations["fine"]),
+               "texture": (models.texture, evaluations["texture"]),
                "voxels": (models.struct_vae.decoder, 1), "surfels": (models.tex_vae, 1)}
     rows = []
     for name, stage in scene["stages"].items():
@@ -59,9 +59,9 @@ def count_flops(models: Models) -> dict[str, float]:
             cells, latent = pipeline.sample_fine(planes, grid, models, side, run_, quiet)
         out["fine"] = c.get_total_flops() * STEPS
         with FlopCounterMode(display=False) as c:
-            coords, ids = pipeline.decode_structure(cells, latent, planes.shape, models, side, quiet)
+            coords, ids = pipeline.decode_structure(cells, latent, planes, models, side, quiet)
         out["voxels"] = c.get_total_flops()
-        structure = pipeline.finish_structure(coords, ids, planes, elevation)
+        structure = pipeline.finish_structure(coords, ids, planes, elevation, 1.0)
         with FlopCounterMode(display=False) as c:
             texture = pipeline.sample_texture(structure, models, run_, quiet)
         out["texture"] = c.get_total_flops() * STEPS

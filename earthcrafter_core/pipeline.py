@@ -38,12 +38,12 @@ from .weights import store
 Progress = Callable[[str, int, int, float], None]
 """stage, step, steps of the stage, overall fraction 0..1"""
 
-STAGES = {"load": 0.08, "coarse": 0.08, "fine": 0.12, "voxels": 0.07, "texture": 0.5, "surfels": 0.03, "drape": 0.04,
-          "mesh": 0.06, "write": 0.02}
+STAGES = {"load": 0.04, "coarse": 0.1, "fine": 0.14, "voxels": 0.05, "surfaces": 0.02, "texture": 0.49, "surfels": 0.02,
+          "drape": 0.01, "mesh": 0.11, "write": 0.02}
 """Stages and their share of the time, measured on two cores."""
-GUIDANCE = {"coarse": 1.5, "fine": 2.5, "texture": 2.5}
+GUIDANCE = {"coarse": 1.5, "fine": 1.0, "texture": 1.0}
 """Guidance of each stage where none is asked for, by layout adherence and IoU on held-out places."""
-TEMPERATURE = {"coarse": 1.0, "fine": 0.5, "texture": 0.5}
+TEMPERATURE = {"coarse": 1.0, "fine": 0.6, "texture": 0.6}
 """Spread of each stage's noise: below 1 samples keep to what is likely, with cleaner walls and fewer surprises."""
 
 
@@ -206,7 +206,9 @@ def retexture(scene_dir: Path, out: Path, settings: Settings, *, progress: Progr
 
 def make_structure(layout: Layout, models: Models, run: Run) -> Structure:
     """Coarse cells and relief, structural latent, voxels and their classes, surfaces."""
-    return finish_structure(*sample_structure(layout, models, run), run.settings.voxel_size)
+    sampled = sample_structure(layout, models, run)
+    with run.stage("surfaces"):
+        return finish_structure(*sampled, run.settings.voxel_size)
 
 
 def sample_structure(layout: Layout, models: Models, run: Run) -> tuple[np.ndarray, np.ndarray, Planes, np.ndarray]:

@@ -13,8 +13,15 @@ from ..class_materials import class_by_name, linear_color
 from ..earthcrafter_core.errors import EarthCrafterError
 from .common import LayoutOperator, register_classes, report, unregister_classes
 
-_HINT = "Drag: paint   Shift-drag: unpaint   Alt-click: pick class   [ ]: radius   Ctrl-Z: undo   Esc: end"
+_HINT = "Drag: paint   Shift-drag: unpaint   Alt-click: pick class   [ ]: radius   Ctrl-Z: undo   Esc or Paint: end"
 _CIRCLE = 48  # segments of the brush's outline
+_asked_to_end = False  # Paint was pressed while the brush runs
+
+
+def is_painting(context: bpy.types.Context) -> bool:
+    """Whether the brush runs in this window."""
+    window = context.window
+    return window is not None and any(op.bl_idname == EARTHCRAFTER_OT_paint.__name__ for op in window.modal_operators)
 
 
 class EARTHCRAFTER_OT_paint(LayoutOperator, bpy.types.Operator):
@@ -25,7 +32,11 @@ class EARTHCRAFTER_OT_paint(LayoutOperator, bpy.types.Operator):
     bl_options = {"REGISTER"}  # runs long: each stroke pushes its own undo step
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Begin; needs a 3D view."""
+        """Begin; needs a 3D view. Where the brush runs already, end it."""
+        global _asked_to_end
+        _asked_to_end = is_painting(context)
+        if _asked_to_end:
+            return {"FINISHED"}
         if context.area is None or context.area.type != "VIEW_3D":
             self.report({"ERROR"}, "The brush works in a 3D view. Call it from the sidebar there.")
             return {"CANCELLED"}
@@ -46,7 +57,7 @@ class EARTHCRAFTER_OT_paint(LayoutOperator, bpy.types.Operator):
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """One event: stroke, pick, radius, end; everything else is the view's."""
         obj = bpy.data.objects.get(self._layout_name)  # by name: undo makes the object anew
-        if obj is None or context.mode != "OBJECT" or event.type == "ESC":
+        if obj is None or context.mode != "OBJECT" or event.type == "ESC" or _asked_to_end:
             return self._end(context)
         region = _view_region(context, event)
         if region is None and self._previous is None:

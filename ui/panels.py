@@ -8,6 +8,7 @@ from ..class_materials import class_by_name
 from ..earthcrafter_core.errors import EarthCrafterError
 from ..earthcrafter_core.scene.classes import CLASSES
 from ..engine_session import State
+from ..operators.brush import is_painting
 from ..preferences import engine_python, preferences
 
 _GROUPS = (("Model decides", ("unpainted",)), ("Buildings", ("building",)), ("Paved", ("paved",)),
@@ -47,7 +48,7 @@ class EARTHCRAFTER_PT_layout(_Panel, bpy.types.Panel):
         row.label(text=f"{obj.name}: {cols * size:g} x {rows * size:g} m, cells of {size:g} m", icon="MESH_GRID")
         row.prop(obj, "hide_viewport", text="", emboss=False)
         row = column.row(align=True)
-        row.operator("earthcrafter.paint", icon="BRUSH_DATA")
+        row.operator("earthcrafter.paint", icon="BRUSH_DATA", depress=is_painting(context))
         row.operator("earthcrafter.fill", text="Fill").everywhere = True
         column.prop(settings, "brush_radius")
 
