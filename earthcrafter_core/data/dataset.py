@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInput, WriteError
-from ..scene.classes import BUILDING_IDS, NAMES, is_in
+from ..scene.classes import BUILDING_IDS, NAMES, WATER, is_in
 from .training_scene import TrainingScene
 
 VERSION = 1
@@ -44,6 +44,9 @@ SOURCES = {
 }
 WEIGHTS = {"woodford": 0.22, "autzen": 0.19, "frankfort": 0.15, "bald_rock": 0.04, "synthetic": 0.4}
 """Share of the training crops by source; sources that a dataset lacks leave theirs to the others."""
+UNSEEN = {"frankfort": [WATER]}
+"""Classes whose colour a survey is not to teach. The river at Frankfort ran olive with mud on the day of the flight, and as
+most of the water here it would give that colour to every painted lake."""
 
 
 # ---------------------------------------------------------------------------------------------------------- building
@@ -109,6 +112,7 @@ def _build_lidar(path: Path, out: Path, voxel_size: float) -> list[dict]:
     digest = _file_hash(path)
     meta = {"name": name, "source": source, "licence": licence, "file": path.name, "sha256": digest}
     scene = scene_from_lidar(read_points(path), voxel_size, meta)
+    scene = replace(scene, seen=scene.seen & ~np.isin(scene.class_id, UNSEEN.get(name, [])))
     train, test, block = split(scene, HOLD_OUT.get(name))
     entries = []
     for part, which in ((train, "train"), (test, "test")):
