@@ -52,7 +52,7 @@ class EARTHCRAFTER_OT_generate(_EngineOperator, LayoutOperator, bpy.types.Operat
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs an idle engine and a layout."""
-        return _EngineOperator.poll.__func__(cls, context) and LayoutOperator.poll.__func__(cls, context)
+        return super().poll(context) and super(_EngineOperator, cls).poll(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Hand the layout to the engine."""

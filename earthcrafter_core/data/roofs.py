@@ -42,7 +42,7 @@ def _forms(patch: np.ndarray) -> list[np.ndarray]:
     forms = [np.zeros(patch.shape), hip]
     if len(where) >= 12:
         _, axes = np.linalg.eigh(np.cov((where - centre).T))
-        grid = np.stack(np.mgrid[:patch.shape[0], :patch.shape[1]], -1) - centre  # [H, W, 2]
+        grid = np.moveaxis(np.indices(patch.shape), 0, -1) - centre  # [H, W, 2]
         for axis in axes.T:
             along = grid @ axis
             low, high = along[patch].min(), along[patch].max()

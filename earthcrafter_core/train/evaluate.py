@@ -37,7 +37,7 @@ Table = dict[str, float]
 def struct_vae(models: Models, tiles: list[TrainingScene]) -> Table:
     """Share of right decisions over all pseudo-sparse candidates at L, and IoU at L of what is decoded freely, with the
     painted map and ("_unpainted") without."""
-    out = {}
+    out: Table = {}
     for name, painted in (("", True), ("_unpainted", False)):
         right = total = both = either = 0
         for tile in tiles:
