@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -45,6 +45,9 @@ GUIDANCE = {"coarse": 1.5, "fine": 1.0, "texture": 1.0}
 """Guidance of each stage where none is asked for, by layout adherence and IoU on held-out places."""
 TEMPERATURE = {"coarse": 1.0, "fine": 0.6, "texture": 0.6}
 """Spread of each stage's noise: below 1 samples keep to what is likely, with cleaner walls and fewer surprises."""
+
+SHIFTS = ((0, 0), (4, 4), (2, 6), (6, 2))
+"""The texture's grid of L/8 cells is moved by these voxels from step to step: a cell's mean colour then leaves no squares."""
 
 
 @dataclass
@@ -329,28 +332,32 @@ def sample_fine(planes: Planes, grid: Tensor, models: Models, side: int, run: Ru
 
 def _sample_sparse(stage: str, net: FineFlow | TexFlow, features: Callable[[Condition, Coords, Tensor, bool], tuple],
                    bxyz: Tensor, channels: int, planes: Planes, side: int, device: str, run: Run,
-                   step: Callable[[int, int], None]) -> Tensor:
+                   step: Callable[[int, int], None], shifts: Sequence[tuple[int, int]] = ((0, 0),)) -> Tensor:
     """Sample a flow over sparse voxels on the whole canvas, window by window; float32 [N, channels].
 
     Args:
         stage: "fine" (voxels are cells) or "texture". features: of (condition, coords in the window, their rows, whether
             nothing is to be said of them). bxyz: int64 [N, 4]. side: cells along one side of a window.
+        shifts: (x, y) voxels that the network's grid is moved by, one after another from step to step.
     """
     s, cell = run.settings, 1 if stage == "fine" else CELL
 
-    def parts(empty: bool) -> list:
-        out = []
-        for w in tiling.windows(planes.shape, side, side * 3 // 4):
-            rows = tiling.rows_in(bxyz, w, cell)
-            here = tiling.local_coords(bxyz, rows, w, cell)
-            c = planes.condition(w, device)
-            known = features(c.empty() if empty else c, here, rows, empty)
-            weight = tiling.taper((bxyz[rows, 2] + 0.5) / cell, (bxyz[rows, 1] + 0.5) / cell, w)
+    def window(w: tiling.Window, empty: bool) -> tuple[Tensor, Tensor, Callable[[Tensor, float], Tensor]]:
+        rows = tiling.rows_in(bxyz, w, cell)
+        local = tiling.local_coords(bxyz, rows, w, cell)
+        c = planes.condition(w, device)
+        c = c.empty() if empty else c
+        moved = [(here, features(c.shifted(x, y), here, rows, empty))
+                 for x, y in shifts for here in [local.shifted(x, y)]]
 
-            def predict(x: Tensor, t: float, here=here, known=known) -> Tensor:
-                return net(x, here, torch.tensor([t], device=device), known)
-            out.append((rows, weight, predict))
-        return out
+        def predict(x: Tensor, t: float) -> Tensor:
+            here, known = moved[round(t * s.steps) % len(moved)]
+            return net(x, here, torch.tensor([t], device=device), known)
+
+        return rows, tiling.taper((bxyz[rows, 2] + 0.5) / cell, (bxyz[rows, 1] + 0.5) / cell, w), predict
+
+    def parts(empty: bool) -> list:
+        return [window(w, empty) for w in tiling.windows(planes.shape, side, side * 3 // 4)]
 
     guidance = s.guidance_of(stage)
     noise = _noise(s.seed, stage, bxyz[:, 1:].cpu().numpy(), channels).to(device)
@@ -454,7 +461,7 @@ def sample_texture(structure: Structure, models: Models, run: Run, step: Callabl
     def features(c: Condition, here: Coords, rows: Tensor, empty: bool) -> tuple:
         return net.voxels(net.condition(c), here, torch.zeros_like(ids[rows]) if empty else ids[rows])
 
-    x = _sample_sparse("texture", net, features, bxyz, TEXTURE_LATENT, planes, side, device, run, step)
+    x = _sample_sparse("texture", net, features, bxyz, TEXTURE_LATENT, planes, side, device, run, step, SHIFTS)
     return models.tex_vae.denormalise(x)
 
 

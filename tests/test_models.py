@@ -186,3 +186,14 @@ def test_a_texture_flow_that_knows_nothing_gives_each_class_its_own_latent(scene
     assert torch.allclose(x1, flow.prior_mean[ids], atol=1e-4)
     late = flow(latent, coords, torch.full((2,), 0.999), flow.voxels(flow.condition(condition()), coords, ids))
     assert torch.allclose(late, latent, atol=0.05)
+
+
+def test_a_shifted_map_stays_under_its_voxels(scene):
+    coords, _ = scene
+    maps = condition()
+    moved, there = maps.shifted(2, 6), coords.shifted(2, 6)
+    b, x, y, _ = coords.bxyz.unbind(1)
+    b2, x2, y2, _ = there.bxyz.unbind(1)
+    assert torch.equal(maps.class_id[b, y, x], moved.class_id[b2, y2, x2]) and moved.class_id.shape == (2, 24, 24)
+    assert torch.equal(torch.isnan(maps.height[b, y, x]), torch.isnan(moved.height[b2, y2, x2]))
+    assert maps.shifted(0, 0) is maps and coords.shifted(0, 0) is coords

@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..scene.classes import NUM_CLASSES
 from ..sparse.coords import Coords
 from .blocks import Stage
+from .config import CELL
 
 HEIGHT_SCALE = 0.1  # metres to units of the network
 
@@ -35,6 +37,16 @@ class Condition:
     def empty(self) -> Condition:
         """The same tiles with nothing painted: the unconditional side of guidance."""
         return Condition(torch.zeros_like(self.class_id), torch.full_like(self.height, torch.nan))
+
+    def shifted(self, x: int, y: int) -> Condition:
+        """The same map moved by x and y cells (0..7) on a canvas larger by one cell of L/8; its border is repeated."""
+        if (x, y) == (0, 0):
+            return self
+
+        def pad(plane: Tensor) -> Tensor:
+            return F.pad(plane[:, None].float(), (x, CELL - x, y, CELL - y), mode="replicate")[:, 0]
+
+        return Condition(pad(self.class_id).long(), pad(self.height), self.image)
 
 
 class CondNet(nn.Module):

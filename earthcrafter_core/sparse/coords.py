@@ -71,6 +71,10 @@ class Coords:
     def device(self) -> torch.device:
         return self.bxyz.device
 
+    def shifted(self, x: int, y: int) -> Coords:
+        """The same voxels moved by x and y; their order stays."""
+        return self if (x, y) == (0, 0) else Coords(self.bxyz + torch.tensor([0, x, y, 0], device=self.device))
+
     def find(self, bxyz: Tensor) -> Tensor:
         """Index of each coordinate row [M, 4], -1 where it is not among these; int64 [M]."""
         if len(self) == 0:
