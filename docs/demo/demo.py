@@ -21,7 +21,7 @@ import town  # noqa: E402
 PACKAGE = "bl_ext.user_default.earthcrafter"
 SIZE = (960, 540)
 VIEWS = {  # name: camera's place and what it looks at, metres; the height above the ground under it; lens in mm
-    "oblique": ((156.0, -62.0, 104.0), (64.0, 56.0, 0.0), 33.0),
+    "oblique": ((156.0, -62.0, 104.0), (64.0, 54.0, 0.0), 29.0),
     "top": ((64.0, 64.0, 300.0), (64.0, 64.0, 0.0), 43.0),
     "street": ((3.0, 39.6, 3.2), (60.0, 54.0, 5.0), 26.0),
 }
@@ -70,7 +70,7 @@ def ground(obj: bpy.types.Object, x: float, y: float) -> float:
 def light(scene: bpy.types.Scene) -> None:
     """Afternoon sun and a clear sky."""
     sun = bpy.data.lights.new("Sun", "SUN")
-    sun.energy, sun.angle, sun.color = 4.2, math.radians(1.0), (1.0, 0.93, 0.82)
+    sun.energy, sun.angle, sun.color = 5.0, math.radians(1.0), (1.0, 0.93, 0.82)
     obj = bpy.data.objects.new("Sun", sun)
     obj.rotation_euler = (math.radians(50), 0, math.radians(-38))
     scene.collection.objects.link(obj)
@@ -79,7 +79,7 @@ def light(scene: bpy.types.Scene) -> None:
     world.use_nodes = True
     nodes, links = world.node_tree.nodes, world.node_tree.links
     background = nodes["Background"]
-    background.inputs["Strength"].default_value = 0.75
+    background.inputs["Strength"].default_value = 1.0
     ramp = nodes.new("ShaderNodeValToRGB")
     ramp.color_ramp.elements[0].position, ramp.color_ramp.elements[0].color = 0.5, (0.62, 0.75, 0.9, 1)
     ramp.color_ramp.elements[1].position, ramp.color_ramp.elements[1].color = 0.85, (0.16, 0.34, 0.72, 1)

@@ -2,6 +2,7 @@
 
 python docs/pictures/make.py real DATA        layouts of held-out blocks, generated, beside the real places
 python docs/pictures/make.py swatches         the 25 classes, painted as swatches
+python docs/pictures/make.py overview         what `build.py demo` left in demo/, as the README's picture
 """
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 from earthcrafter_core.convert.files import read_splats  # noqa: E402
 from earthcrafter_core.convert.from_training import training_to_scene  # noqa: E402
-from earthcrafter_core.convert.layout_io import write_layout  # noqa: E402
+from earthcrafter_core.convert.layout_io import read_class_ids, write_layout  # noqa: E402
 from earthcrafter_core.data.dataset import Dataset  # noqa: E402
 from earthcrafter_core.pipeline import Models, Settings, generate  # noqa: E402
 from earthcrafter_core.render import Camera  # noqa: E402
@@ -28,7 +29,7 @@ from earthcrafter_core.scene.layout import Layout  # noqa: E402
 from earthcrafter_core.scene.splats import Splats  # noqa: E402
 
 WIDTH, HEIGHT = 640, 420
-PLACES = {"woodford": 4, "autzen": 5}  # source: which of its held-out tiles
+PLACES = {"woodford": 4, "autzen": 0}  # source: which of its held-out tiles
 
 
 def made(layout: Layout, models: Models, seed: int) -> Splats:
@@ -103,13 +104,35 @@ def swatches(models: Models) -> None:
     print(HERE / "swatches.png")
 
 
+def overview(demo: Path) -> None:
+    """docs/demo/overview.jpg: the demo's layout and oblique render above its top and street renders."""
+    def picture(name: str, height: int) -> Image.Image:
+        whole = Image.open(demo / name).convert("RGB")
+        return whole.resize((whole.width * height // whole.height, height), Image.Resampling.LANCZOS)
+
+    ids = read_class_ids(demo / "layout.png")
+    rows = [[Image.fromarray(palette_picture(ids, 440)), picture("oblique.png", 440)],
+            [picture("top.png", 342), picture("street.png", 342)]]
+    sheet = Image.new("RGB", (max(sum(p.width + 6 for p in row) - 6 for row in rows), 440 + 6 + 342), "white")
+    for y, row in zip((0, 446), rows):
+        x = 0
+        for part in row:
+            sheet.paste(part, (x, y))
+            x += part.width + 6
+    sheet.save(HERE.parent / "demo" / "overview.jpg", quality=88)
+    print(HERE.parent / "demo" / "overview.jpg")
+
+
 def main() -> None:
     """Make the pictures that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("real", "swatches"))
+    parser.add_argument("what", choices=("real", "swatches", "overview"))
     parser.add_argument("data", nargs="?", type=Path, help="dataset folder, for `real`")
     parser.add_argument("--weights", type=Path)
     args = parser.parse_args()
+    if args.what == "overview":
+        overview(HERE.parents[1] / "demo")
+        return
     models = Models("default", args.weights, "cpu")
     if args.what == "real":
         real(args.data, models)
