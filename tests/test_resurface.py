@@ -66,6 +66,21 @@ def test_walls_stand_at_the_maps_border():
     assert {(0, 3, z) for z in range(6, 12)} <= keys(made) and (3, 3, 7) not in keys(made)
 
 
+def test_a_bridge_rises_from_its_roads_to_one_level():
+    painted = np.full((12, 70), sem.WATER, np.uint8)
+    painted[4:8] = sem.BRIDGE
+    painted[:, :6] = painted[:, -6:] = sem.ROAD
+    y, x = (a.ravel() for a in np.mgrid[:12, :70])
+    deck = (painted[::-1].ravel() == sem.BRIDGE)
+    rng = np.random.default_rng(0)
+    coords = np.concatenate([np.stack([x, y, np.full(len(x), 5)], 1),
+                             np.stack([x[deck], y[deck], 8 + rng.integers(0, 2, deck.sum()) * (x[deck] > 30)], 1)])
+    ids = np.concatenate([np.where(deck, sem.WATER, painted[::-1].ravel()), np.full(deck.sum(), sem.BRIDGE)]).astype(np.uint8)
+    top = surfaces_of(coords, ids, painted).top[5]
+    assert abs(top[6]) < 0.2 and abs(top[63]) < 0.2 and top[35] == pytest.approx(3, abs=0.2)
+    assert np.abs(np.diff(top)).max() < 0.2
+
+
 def gable(patch, eave=4.0, pitch=0.6):
     rows = np.arange(patch.shape[0])[:, None] - np.nonzero(patch)[0].mean()
     return np.where(patch, eave + pitch * (patch.any(1).sum() / 2 - np.abs(rows)), 0.0)

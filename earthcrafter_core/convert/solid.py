@@ -50,6 +50,9 @@ def solidify(voxels: VoxelScene) -> Solid:
     _fill(inner, level < roof[..., None], _top_class(inner, built))
     _fill(inner, level <= np.where(roof < 0, ground, 0)[..., None], cover)
     _fill_crowns(inner, crown, ground, level)
+    slab = np.zeros(inner.shape, bool)  # decks two voxels thick: where one steps down, its pieces stay joined
+    slab[:, :, :-1] = inner[:, :, 1:] == sem.BRIDGE
+    inner[slab & (inner == 0)] = sem.BRIDGE
     _drop_floaters(inner)
     out[0], out[-1] = out[1], out[-2]
     out[:, 0], out[:, -1] = out[:, 1], out[:, -2]

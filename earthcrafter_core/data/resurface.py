@@ -20,6 +20,8 @@ from .shell import Shell, Surfaces, build_shell
 LOWEST_ROOF, LOWEST_CROWN = 2.2, 1.5  # metres: what is lower on a painted building or tree is a hole
 HIGH_SHARE = 0.6  # of its patch's height: a tower or block of flats that is lower at some place has a hole there
 STRAY = 1.5  # metres by which a height may differ from the median around it
+RAMP = 0.12  # rise over run of a bridge's approach
+WAY_IDS = np.array([sem.ROAD, sem.PATH, sem.PARKING, sem.RAILWAY], np.uint8)
 CROWN_IDS = np.array([*sem.TREE_IDS, sem.ORCHARD], np.uint8)
 
 
@@ -66,6 +68,8 @@ def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, v
     if house.any():
         top = np.where(house, smooth_planar(top, house, 3, 2), top)
         top = _regular_roofs(top, layout, house)
+    if deck.any():
+        top = _level_decks(top, layout, deck)
     shrub = layout == sem.SHRUB
     top = np.where(shrub, np.fmax(ground, highest(class_id == sem.SHRUB)), top)
     footprint = np.zeros(shape, np.int32)
@@ -116,6 +120,18 @@ def _regular_roofs(top: np.ndarray, layout: np.ndarray, house: np.ndarray) -> np
         roof = regular_roof(top[box], patch, c)
         if roof is not None:
             out[box] = np.where(patch, roof, out[box])
+    return out
+
+
+def _level_decks(top: np.ndarray, layout: np.ndarray, deck: np.ndarray) -> np.ndarray:
+    """Bridges at one level, which they reach from the ways that lead onto them at no more than RAMP."""
+    out = top.copy()
+    way = ndimage.distance_transform_edt(~sem.is_in(layout, WAY_IDS))  # cells to the nearest way
+    for _, box, patch in _patches(layout, deck):
+        level = max(float(np.median(top[box][patch])), 0.0)
+        reached = bool((way[box][patch] < 1.5).any())
+        rise = np.minimum(level, RAMP * (way[box] - 1)) if reached else np.full(patch.shape, level)
+        out[box] = np.where(patch, rise, out[box])
     return out
 
 
