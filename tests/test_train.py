@@ -14,6 +14,7 @@ from earthcrafter_core.models.config import DEFAULT
 from earthcrafter_core.models.struct_vae import StructVAE
 from earthcrafter_core.train import stages
 from earthcrafter_core.train.batches import Batch, drop_condition, drop_relief
+from earthcrafter_core.train import schedule
 from earthcrafter_core.train.evaluate import adherence, column_tops, iou
 from earthcrafter_core.train.trainer import TrainSettings, train, use_bfloat16
 from earthcrafter_core.scene import classes as sem
@@ -71,6 +72,15 @@ def test_every_stage_trains(data, tmp_path):
     for network in store.NETWORKS:
         train(settings(data, tmp_path, network, steps=1))
         assert store.path_of(network, tmp_path).is_file()
+
+
+def test_the_schedule_trains_all_five_and_refines_the_decoder(data, tmp_path):
+    schedule.run(data, tmp_path, minutes=0.01)
+    assert all(store.path_of(n, tmp_path).is_file() for n in store.NETWORKS)
+    assert store.path_of("struct-vae", tmp_path).read_bytes() == store.path_of("struct-vae", tmp_path / "refined").read_bytes()
+    before = store.path_of("tex-flow", tmp_path).stat().st_mtime_ns
+    schedule.run(data, tmp_path, minutes=0.01)  # a second call finds everything done
+    assert store.path_of("tex-flow", tmp_path).stat().st_mtime_ns == before
 
 
 def test_a_frozen_encoder_stays(data, tmp_path):
