@@ -24,22 +24,29 @@ class _Builder:
         self.tree, self._x = tree, 0
 
     def node(self, kind: str, inputs: dict | None = None, **properties: object) -> bpy.types.Node:
-        """A node with properties set; inputs maps socket names or indices to values or to output sockets."""
+        """A node with properties set; inputs maps socket names, indices or (name,) of a float socket to values or to
+        output sockets."""
         node = self.tree.nodes.new(kind)
         node.location = (self._x, 0)
         self._x += 190
         for name, value in properties.items():
             setattr(node, name, value)
         for key, value in (inputs or {}).items():
+            socket = _float_socket(node.inputs, key[0]) if isinstance(key, tuple) else node.inputs[key]
             if isinstance(value, bpy.types.NodeSocket):
-                self.tree.links.new(value, node.inputs[key])
+                self.tree.links.new(value, socket)
             else:
-                node.inputs[key].default_value = value
+                socket.default_value = value
         return node
 
     def math(self, operation: str, a: object, b: object = 0.0) -> bpy.types.NodeSocket:
         """The output of a math node."""
         return self.node("ShaderNodeMath", {0: a, 1: b}, operation=operation).outputs[0]
+
+
+def _float_socket(sockets: bpy.types.bpy_prop_collection, name: str) -> bpy.types.NodeSocket:
+    """The float socket of that name: up to Blender 5.1 a node has one socket of a name for each type, in 5.2 just one."""
+    return next(s for s in sockets if s.name == name and s.type == "VALUE")
 
 
 def _new_geometry_group(name: str) -> tuple[bpy.types.NodeTree, _Builder]:
@@ -89,8 +96,9 @@ def splats_group() -> bpy.types.NodeTree:
     rotation = add.node("GeometryNodeInputNamedAttribute", {"Name": ROTATION}, data_type="QUATERNION")
     scale = add.node("GeometryNodeInputNamedAttribute", {"Name": SCALE}, data_type="FLOAT_VECTOR")
     normal = add.node("FunctionNodeRotateVector", {"Vector": (0.0, 0.0, 1.0), "Rotation": rotation.outputs["Attribute"]})
-    shift = add.node("FunctionNodeRandomValue", {2: -SHIFT, 3: SHIFT}, data_type="FLOAT")
-    along = add.node("ShaderNodeVectorMath", {0: normal.outputs[0], "Scale": shift.outputs[1]}, operation="SCALE")
+    shift = add.node("FunctionNodeRandomValue", {("Min",): -SHIFT, ("Max",): SHIFT}, data_type="FLOAT")
+    along = add.node("ShaderNodeVectorMath", {0: normal.outputs[0], "Scale": _float_socket(shift.outputs, "Value")},
+                     operation="SCALE")
     apart = add.node("GeometryNodeSetPosition", {"Geometry": points.outputs[0], "Offset": along.outputs["Vector"]})
     sized = add.node("ShaderNodeVectorMath", {0: scale.outputs["Attribute"], "Scale": source.outputs["Size"]},
                      operation="SCALE")

@@ -144,10 +144,17 @@ def _add_group(obj: bpy.types.Object, group: bpy.types.NodeTree) -> bpy.types.Mo
 
 
 def _set_input(modifier: bpy.types.Modifier, name: str, value: float) -> None:
-    """Set an input of a geometry node modifier by the socket's name."""
+    """Set an input of a geometry node modifier by the socket's name.
+
+    Up to Blender 5.1 inputs are custom properties of the modifier; 5.2 has them under `properties.inputs`.
+    """
+    inputs = getattr(getattr(modifier, "properties", None), "inputs", None)
     for item in modifier.node_group.interface.items_tree:
         if item.item_type == "SOCKET" and item.in_out == "INPUT" and item.name == name:
-            modifier[item.identifier] = value
+            if inputs is None:
+                modifier[item.identifier] = value
+            else:
+                getattr(inputs, item.identifier).value = value
 
 
 def places(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
