@@ -1,6 +1,8 @@
 """A result folder -> one collection: mesh, point cloud and splats, with their classes and colours as attributes."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,25 +35,40 @@ class Imported:
 def import_result(folder: Path, matrix: Matrix | None = None, splat_cap: int = DEFAULT_SPLAT_CAP) -> Imported:
     """Read a result and make its collection (not yet linked to a scene); only the mesh is visible.
 
-    All files are read before the first datablock is made, so a damaged file leaves nothing behind. Raises BadInput.
+    All files are read before the first datablock is made, and what a failure after that has made is removed. Raises BadInput.
     """
     scene = read_scene(folder)
     surface, points, splats = (read_mesh(folder / "mesh.glb"), read_points(folder / "points.ply"),
                                read_splats(folder / "splats.ply"))
     voxel_size = float(scene.get("settings", {}).get("voxel_size", 1.0))
     name = f"Place {scene.get('layout_hash', folder.name)[:6]} seed {scene.get('seed', '?')}"
-    collection = bpy.data.collections.new(name)
-    collection[FOLDER] = str(folder)
-    kept = thin(len(splats), splat_cap)
-    objects = {MESH: mesh_object(f"{name} mesh", surface), POINTS: points_object(f"{name} points", points, voxel_size),
-               SPLATS: splats_object(f"{name} splats", splats, kept)}
-    for kind, obj in objects.items():
-        obj[KIND] = kind
-        obj.matrix_world = matrix or Matrix.Identity(4)
-        collection.objects.link(obj)
-    objects[SPLATS][SHOWN], objects[SPLATS][TOTAL] = len(kept), len(splats)
-    show(collection, MESH)
+    with _all_or_nothing():
+        collection = bpy.data.collections.new(name)
+        collection[FOLDER] = str(folder)
+        kept = thin(len(splats), splat_cap)
+        objects = {MESH: mesh_object(f"{name} mesh", surface), POINTS: points_object(f"{name} points", points, voxel_size),
+                   SPLATS: splats_object(f"{name} splats", splats, kept)}
+        for kind, obj in objects.items():
+            obj[KIND] = kind
+            obj.matrix_world = matrix or Matrix.Identity(4)
+            collection.objects.link(obj)
+        objects[SPLATS][SHOWN], objects[SPLATS][TOTAL] = len(kept), len(splats)
+        show(collection, MESH)
     return Imported(collection, len(kept), len(splats))
+
+
+@contextmanager
+def _all_or_nothing() -> Iterator[None]:
+    """Remove the objects, meshes and collections made inside where it fails."""
+    kinds = (bpy.data.objects, bpy.data.meshes, bpy.data.collections)
+    before = [{block.name for block in blocks} for blocks in kinds]
+    try:
+        yield
+    except BaseException:
+        for blocks, names in zip(kinds, before):
+            for block in [block for block in blocks if block.name not in names]:
+                blocks.remove(block)
+        raise
 
 
 def thin(count: int, cap: int) -> np.ndarray:

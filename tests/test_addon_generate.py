@@ -222,3 +222,17 @@ def test_retexture_of_a_result_that_is_gone(scene):
     with pytest.raises(RuntimeError, match="holds no generated scene"):
         ops.retexture(wait=True)
     assert len(result_import.places(scene)) == 1
+
+
+def test_an_import_that_fails_half_way_leaves_nothing(scene, tmp_path, monkeypatch):
+    layout = layout_mesh.read_layout(bpy.context.object)
+    fake_engine.write_town(tmp_path / "r", layout, {"seed": 1, "layout_hash": layout.hash()})
+    before = len(bpy.data.objects), len(bpy.data.meshes), len(bpy.data.collections)
+
+    def fails():
+        raise ValueError("a Blender that moved something")
+
+    monkeypatch.setattr(node_groups, "splats_group", fails)
+    with pytest.raises(RuntimeError, match="moved something"):
+        ops.import_result(directory=str(tmp_path / "r"))
+    assert (len(bpy.data.objects), len(bpy.data.meshes), len(bpy.data.collections)) == before
