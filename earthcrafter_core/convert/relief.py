@@ -12,7 +12,6 @@ from scipy import ndimage
 from ..scene import classes as sem
 
 WATER_IDS = np.array([sem.WATER, sem.POOL], np.uint8)
-CROWN_IDS = np.array([sem.BROADLEAF, sem.CONIFER, sem.ORCHARD], np.uint8)
 BUILDING_PERCENTILE = 60  # of the ground around a building: its level, half buried at most on a slope
 WATER_PERCENTILE = 10  # of the relief under a lake: its level
 SHORE_SLOPE = 0.4  # the shore comes down to the water about this steeply ...
@@ -46,7 +45,7 @@ class Bodies:
 
     def body(self, class_id: np.ndarray, row: np.ndarray, col: np.ndarray) -> np.ndarray:
         """Body (GROUND .. CROWN) of things [N] by their class and cell; uint8 [N]."""
-        out = np.where(sem.is_in(class_id, CROWN_IDS), CROWN, GROUND).astype(np.uint8)
+        out = np.where(sem.is_in(class_id, sem.CROWN_IDS), CROWN, GROUND).astype(np.uint8)
         for kind, ids in ((BUILDING, sem.BUILDING_IDS), (WET, WATER_IDS), (DECK, np.array([sem.BRIDGE], np.uint8))):
             out[sem.is_in(class_id, ids) & self.near[kind - 1][row, col]] = kind
         return out

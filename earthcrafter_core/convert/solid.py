@@ -8,7 +8,6 @@ from scipy import ndimage
 
 from ..scene import classes as sem
 from ..scene.voxels import VoxelScene
-from .relief import CROWN_IDS
 
 CROWN_WINDOW = 5  # voxels: the base of a crown is the lowest crown voxel this near
 FOREST_WINDOW = 11  # voxels: where everything this near is crown, the space below cannot be seen and is filled
@@ -39,7 +38,7 @@ def solidify(voxels: VoxelScene) -> Solid:
     inner = out[1:-1, 1:-1]
     level = np.arange(out.shape[2])
 
-    built, crown = sem.is_in(inner, sem.BUILDING_IDS), sem.is_in(inner, CROWN_IDS)
+    built, crown = sem.is_in(inner, sem.BUILDING_IDS), sem.is_in(inner, sem.CROWN_IDS)
     ground_class = (inner > 0) & ~built & ~crown & (inner != sem.BRIDGE)
     ground = np.where(ground_class.any(2), ground_class.argmax(2), FAR)
     roof = np.where(built.any(2), len(level) - 1 - built[:, :, ::-1].argmax(2), -1)

@@ -12,9 +12,9 @@ import numpy as np
 from scipy import ndimage
 
 from ..scene import classes as sem
-from ..scene.voxels import index_to_height
+from ..scene.voxels import column_tops, index_to_height
 from .classify import smooth_planar
-from .roofs import regular_roof
+from .roofs import neighbours, regular_roof
 from .shell import Shell, Surfaces, build_shell
 
 LOWEST_ROOF, LOWEST_CROWN = 2.2, 1.5  # metres: what is lower on a painted building or tree is a hole
@@ -22,7 +22,6 @@ HIGH_SHARE = 0.6  # of its patch's height: a tower or block of flats that is low
 STRAY = 1.5  # metres by which a height may differ from the median around it
 RAMP = 0.12  # rise over run of a bridge's approach
 WAY_IDS = np.array([sem.ROAD, sem.PATH, sem.PARKING, sem.RAILWAY], np.uint8)
-CROWN_IDS = np.array([*sem.TREE_IDS, sem.ORCHARD], np.uint8)
 
 
 def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, voxel_size: float = 1.0) -> Surfaces:
@@ -37,12 +36,10 @@ def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, v
     height = index_to_height(coords[:, 2], voxel_size)
 
     def highest(mask: np.ndarray) -> np.ndarray:
-        out = np.full(shape, -np.inf)
-        np.maximum.at(out, (column[0][mask], column[1][mask]), height[mask])
+        out = column_tops(coords[mask], shape, voxel_size)
         return np.where(np.isinf(out), np.nan, out)
 
-    low = sem.is_in(class_id, sem.GROUND_IDS)
-    soil = low & (class_id != sem.SHRUB)
+    soil = sem.is_in(class_id, sem.GROUND_IDS)
     ground = highest(soil)
     cover = np.zeros(shape, np.uint8)
     top_soil = soil & (height == ground[column])
@@ -52,16 +49,16 @@ def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, v
     seen[column[0][on_top], column[1][on_top]] = class_id[on_top]
     layout = np.where(painted > 0, painted, seen).astype(np.uint8)
 
-    own_ground = sem.is_in(layout, sem.GROUND_IDS) & (layout != sem.SHRUB)
+    own_ground = sem.is_in(layout, sem.GROUND_IDS)
     cover = np.where(own_ground, layout, cover)
     ground, cover = _nearest(ground, np.isfinite(ground), 0.0), _nearest(cover, cover > 0, sem.MEADOW)
     layout = np.where(layout > 0, layout, cover).astype(np.uint8)
     ground = _without_strays(ground, ~sem.is_in(layout, sem.BUILDING_IDS))
 
-    house, tree, deck = sem.is_in(layout, sem.BUILDING_IDS), sem.is_in(layout, CROWN_IDS), layout == sem.BRIDGE
+    house, tree, deck = sem.is_in(layout, sem.BUILDING_IDS), sem.is_in(layout, sem.CROWN_IDS), layout == sem.BRIDGE
     top = ground.copy()
     roof = highest(sem.is_in(class_id, sem.BUILDING_IDS))
-    crown = highest(sem.is_in(class_id, CROWN_IDS))
+    crown = highest(sem.is_in(class_id, sem.CROWN_IDS))
     for group, level, lowest in ((house, roof, LOWEST_ROOF), (tree, crown, LOWEST_CROWN),
                                  (deck, highest(class_id == sem.BRIDGE), -np.inf)):
         top = np.where(group, _mended(np.where(level >= lowest, level, np.nan), layout, group, ground), top)
@@ -73,9 +70,8 @@ def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, v
     shrub = layout == sem.SHRUB
     top = np.where(shrub, np.fmax(ground, highest(class_id == sem.SHRUB)), top)
     footprint = np.zeros(shape, np.int32)
-    for c in np.unique(layout[house]):
-        label, _ = ndimage.label(layout == c)
-        footprint = np.where(label > 0, label + footprint.max(), footprint).astype(np.int32)
+    for number, (_, box, patch) in enumerate(_patches(layout, house), 1):
+        footprint[box][patch] = number
     return Surfaces(layout, cover.astype(np.uint8), ground, top, footprint)
 
 
@@ -145,8 +141,7 @@ def _nearest(plane: np.ndarray, known: np.ndarray, otherwise: float) -> np.ndarr
 
 def _without_strays(plane: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Cells in the mask that differ from the median of the 5 x 5 around them (in the mask) by more than STRAY take it."""
-    inside = np.pad(np.where(mask, plane, np.nan), 2, constant_values=np.nan)
-    near = np.lib.stride_tricks.sliding_window_view(inside, (5, 5))[mask].reshape(-1, 25)
+    near = neighbours(plane, mask, 2)
     median = np.nanmedian(near, 1) if len(near) else np.zeros(0)
     out = plane.copy()
     out[mask] = np.where(np.abs(plane[mask] - median) > STRAY, median, plane[mask])

@@ -83,8 +83,14 @@ def _terraces(height: np.ndarray, patch: np.ndarray) -> np.ndarray:
 
 def _median(plane: np.ndarray, patch: np.ndarray, radius: int) -> np.ndarray:
     """The median of the window around each cell of the patch, over the patch's cells alone."""
-    inside = np.pad(np.where(patch, plane, np.nan), radius, constant_values=np.nan)
-    near = np.lib.stride_tricks.sliding_window_view(inside, (2 * radius + 1,) * 2)[patch].reshape(int(patch.sum()), -1)
+    near = neighbours(plane, patch, radius)
     out = plane.copy()
     out[patch] = np.nanpercentile(near, 50, axis=1, method="lower") if len(near) else out[patch]
     return out
+
+
+def neighbours(plane: np.ndarray, mask: np.ndarray, radius: int) -> np.ndarray:
+    """The square window around each of the mask's n cells, [n, (2 radius + 1)^2], NaN outside the mask."""
+    inside = np.pad(np.where(mask, plane, np.nan), radius, constant_values=np.nan)
+    side = 2 * radius + 1
+    return np.lib.stride_tricks.sliding_window_view(inside, (side, side))[mask].reshape(-1, side * side)

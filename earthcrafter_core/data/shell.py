@@ -63,7 +63,7 @@ def build_shell(s: Surfaces, voxel_size: float = 1.0) -> Shell:
     """Voxelise the surfaces: every surveyed column holds at least one voxel, neighbours leave no gap."""
     inside = s.layout > 0
     house = s.footprint > 0
-    tree = c.is_in(s.layout, c.TREE_IDS) | (s.layout == c.ORCHARD)
+    tree = c.is_in(s.layout, c.CROWN_IDS)
     deck = s.layout == c.BRIDGE
     solid = ~house & ~tree & ~deck & (s.top > s.ground + 0.5 * voxel_size)  # shrubs
     zg = np.where(inside, _index(s.ground, voxel_size), MAX_INDEX)

@@ -113,6 +113,7 @@ def _ids(*kinds: str) -> np.ndarray:
 
 BUILDING_IDS = _ids("building")
 TREE_IDS = np.array([BROADLEAF, CONIFER], np.uint8)  # raised by several metres; orchards stay low
+CROWN_IDS = np.array([BROADLEAF, CONIFER, ORCHARD], np.uint8)
 GROUND_IDS = np.array([c.id for c in CLASSES if c.kind in ("paved", "low_vegetation", "bare", "water")
                        and c.id not in (BRIDGE, SHRUB)], np.uint8)
 """Classes whose cells lie on the ground."""

@@ -48,6 +48,13 @@ def index_to_height(z: np.ndarray, voxel_size: float = 1.0) -> np.ndarray:
     return (np.asarray(z, np.float64) - GROUND_INDEX) * voxel_size
 
 
+def column_tops(coords: np.ndarray, shape: tuple[int, ...], voxel_size: float = 1.0) -> np.ndarray:
+    """Height above ground in metres of the highest voxel's centre in each column, float64 [H, W], row 0 north; -inf: none."""
+    top = np.full(shape, -np.inf)
+    np.maximum.at(top, (shape[0] - 1 - coords[:, 1], coords[:, 0]), index_to_height(coords[:, 2], voxel_size))
+    return top
+
+
 def pack_keys(coords: np.ndarray) -> np.ndarray:
     """One sortable int64 for each coordinate row [N, 3] (each component in -2^20 .. 2^20 - 1), order x, y, z."""
     c = np.asarray(coords, np.int64) + (1 << 20)

@@ -27,7 +27,7 @@ from ..pipeline import (
 from ..render.image import psnr
 from ..scene import classes as sem
 from ..scene.layout import Layout
-from ..scene.voxels import GROUND_INDEX, index_to_height, pack_keys
+from ..scene.voxels import GROUND_INDEX, column_tops, pack_keys
 from .batches import Batch
 from .stages import draw, random_camera
 
@@ -72,13 +72,6 @@ def tex_vae(models: Models, tiles: list[TrainingScene], views: int = 3, pixels: 
             image = draw(camera, made, rows, made.color)
             values.append(float(psnr(image, target[..., :3], target[..., 3] > 0.9)))
     return {"psnr": float(np.mean(values))}
-
-
-def column_tops(coords: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Height above ground in metres of the highest voxel's centre in each column, float32 [H, W], row 0 north."""
-    top = np.full(shape, -np.inf, np.float32)
-    np.maximum.at(top, (shape[0] - 1 - coords[:, 1], coords[:, 0]), index_to_height(coords[:, 2]).astype(np.float32))
-    return top
 
 
 def adherence(coords: np.ndarray, layout: np.ndarray) -> dict[str, tuple[int, int]]:

@@ -123,11 +123,9 @@ class StructDecoderStage(StructVaeStage):
 
     def estimate(self, cells: Coords, at: Tensor, mean: Tensor, maps: Condition, rng: np.random.Generator) -> Tensor:
         """The flow's clean latent [P, 32], normalised, on dilated cells, from a random time of each tile."""
-        x1 = mean.new_zeros(len(cells), mean.shape[1]).index_copy(0, at, self.module.normalise(mean))
+        x1 = on_cells(cells, at, self.module.normalise(mean))
         t = torch.from_numpy(rng.random(len(maps.class_id))).to(x1)
-        flow = self.flow.to(x1.device)
-        x = interpolate(x1, torch.randn_like(x1), t[cells.bxyz[:, 0], None])
-        return flow(x, cells, t, flow.cells(flow.condition(maps), cells))
+        return estimated(self.flow.to(x1.device), x1, cells, t, maps)
 
 
 class TexVaeStage(_Crops):
@@ -239,14 +237,12 @@ class FineStage(_Crops):
         valid, latent = Coords(torch.cat(rows)), torch.cat([x for _, x, _ in batch])
         cells = dilate(valid, (self.size // CELL, self.size // CELL))
         at = cells.find(valid.bxyz)
-        x1 = latent.new_zeros(len(cells), latent.shape[1]).index_copy(0, at, latent)  # [P, 32]
+        x1 = on_cells(cells, at, latent)
         maps = drop_condition(Condition(*(torch.cat([getattr(m, k) for _, _, m in batch]) for k in ("class_id", "height"))),
                               rng)
         t = torch.rand(len(batch), device=x1.device)
         each = t[cells.bxyz[:, 0], None]
-        features = self.module.cells(self.module.condition(maps), cells)
-        out = self.module(interpolate(x1, torch.randn_like(x1), each), cells, t, features)
-        error = (out - x1).square()
+        error = (estimated(self.module, x1, cells, t, maps) - x1).square()
         loss = (error * loss_weight(each)).mean()
         return loss, {"error": float(error.detach()[at].mean()), "error_empty": float(error.detach().mean())}
 
@@ -293,6 +289,17 @@ STAGES: dict[str, Any] = {s.network: s for s in (StructVaeStage, TexVaeStage, Co
 def stage_of(network: str, freeze: str | None) -> Any:
     """The stage that trains a network; a StructVAE whose encoder is frozen is refined under the fine flow."""
     return StructDecoderStage if (network, freeze) == ("struct-vae", "encoder") else STAGES[network]
+
+
+def on_cells(cells: Coords, at: Tensor, latent: Tensor) -> Tensor:
+    """Latents [K, 32] at the rows `at` of the cells, zero on the others; [P, 32]."""
+    return latent.new_zeros(len(cells), latent.shape[1]).index_copy(0, at, latent)
+
+
+def estimated(flow: FineFlow, x1: Tensor, cells: Coords, t: Tensor, maps: Condition) -> Tensor:
+    """The flow's clean latent [P, 32] from `x1` noised to the time t [B] of each tile."""
+    features = flow.cells(flow.condition(maps), cells)
+    return flow(interpolate(x1, torch.randn_like(x1), t[cells.bxyz[:, 0], None]), cells, t, features)
 
 
 def random_camera(rng: np.random.Generator, size: int, pixels: int) -> Camera:
