@@ -303,7 +303,10 @@ def ground_cover(p: Planes, blocked: np.ndarray, wet: np.ndarray, building: np.n
     bare = without_small(_fill_small((cover == 2) & ~paved, 20), 60)
     out = _green_kinds(p, smooth, green, ~paved & ~bare & ~wet, open_ground, building)
     out[bare] = c.SOIL
-    out[paved] = _paved_kinds(paved, building, homes)[paved]
+    kinds = _paved_kinds(paved, building, homes)
+    kinds[driveways(kinds == c.ROAD, bright, homes)] = c.PATH
+    out[paved] = kinds[paved]
+    out[pools(p, homes, blocked)] = c.POOL
     out[wet] = c.WATER
     return out
 
@@ -339,6 +342,35 @@ def _paved_kinds(paved: np.ndarray, built: np.ndarray, homes: np.ndarray) -> np.
     carriage |= without_small(opening(lane, 1.6), 220)
     carriage = _within(carriage, 1.5) & strip
     return np.where(wide, c.PARKING, np.where(carriage, c.ROAD, c.PATH)).astype(np.uint8)
+
+
+def driveways(road: np.ndarray, bright: np.ndarray, homes: np.ndarray) -> np.ndarray:
+    """Cells taken for road that are paler than the road around them and close to a house, bool [H, W].
+
+    Driveways and front walks are concrete beside asphalt; where the road is as pale as they are nothing tells them apart.
+
+    Args:
+        road: bool [H, W]. bright: mean colour [H, W], 0..255. homes: cells of houses.
+    """
+    if not road.any() or not homes.any():
+        return np.zeros_like(road)
+    core = opening(road, 2.9) & ~_within(homes, 9.0)  # the middle of streets
+    weight = ndimage.gaussian_filter(core.astype(float), 25)
+    asphalt = ndimage.gaussian_filter(np.where(core, bright, 0.0), 25) / np.maximum(weight, 1e-9)
+    pale = ndimage.uniform_filter(bright, 3) > 1.09 * asphalt
+    near = road & _within(homes, 22.0)
+    pale &= near & (weight > 1e-3)
+    pale = without_small(opening(pale, 1.0), 12)
+    street = without_small(opening(road & ~pale, 1.5), 150)
+    return pale | (near & ~_within(street, 1.5))  # what is left of a driveway's shaded rim
+
+
+def pools(p: Planes, homes: np.ndarray, blocked: np.ndarray) -> np.ndarray:
+    """Swimming pools, bool [H, W]: small flat patches of bright cyan in the gardens of houses."""
+    red, _, blue = (ndimage.uniform_filter(p.rgb[..., k], 2) for k in range(3))
+    cyan = (blue > red + 28) & (blue > 95) & (p.top < 1.5) & ~blocked & p.surveyed
+    cyan = ndimage.binary_closing(cyan, SQUARE3) & _within(homes, 30.0)
+    return without_small(cyan, 8) & ~without_small(cyan, 260)
 
 
 def _green_kinds(p: Planes, rgb: np.ndarray, green: np.ndarray, mask: np.ndarray, open_ground: np.ndarray,

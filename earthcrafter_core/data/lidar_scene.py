@@ -17,6 +17,7 @@ from .classify import Planes
 from .ground import COARSE, Frame, drape, fill, raster_extreme, raster_sum, relief, terrain
 from .lidar import Points, read_points
 from .shell import Shell, Surfaces, build_shell
+from .tone import harmonise
 from .training_scene import SUBSAMPLES, TrainingScene
 
 GROUND_CODES, OVERHEAD_CODES = (2, 9), (15, 19)
@@ -235,6 +236,7 @@ def _voxel_colours(shell: Shell, surfaces: Surfaces, s: Survey) -> np.ndarray:
     fine = s.fine_rgb.astype(np.float64)
     wet = np.repeat(np.repeat(surfaces.cover == c.WATER, FINE, 0), FINE, 1)
     fine = _water_colour(fine, wet, np.repeat(np.repeat(s.planes.empty, FINE, 0), FINE, 1))
+    fine = harmonise(fine, surfaces.layout)
     canopy = np.concatenate([fine, _canopy_colour(fine, c.is_in(surfaces.layout, c.TREE_IDS))])  # [4 H, 2 W, 3]
     crown = c.is_in(shell.class_id, c.TREE_IDS) * fine.shape[0]  # first row to read from
     u, v = tangent_frame(shell.normal)
