@@ -27,7 +27,8 @@ from .models.config import CELL, LATENT, TEXTURE_LATENT, ModelConfig, config
 from .models.struct_flow import ELEVATION_SCALE, CoarseFlow, FineFlow, Relief, dilate, valid_cells
 from .models.struct_vae import StructVAE
 from .models.tex_flow import TexFlow
-from .models.tex_vae import TexVAE
+from .models.tex_vae import KnownSurface, TexVAE
+from .precision import autocast, bfloat16_is_fast
 from .scene import classes as sem
 from .scene.layout import Layout, resample
 from .scene.splats import SH_C0, Splats
@@ -46,6 +47,8 @@ GUIDANCE = {"coarse": 1.5, "fine": 1.0, "texture": 1.0}
 TEMPERATURE = {"coarse": 1.0, "fine": 0.6, "texture": 0.6}
 """Spread of each stage's noise: below 1 samples keep to what is likely, with cleaner walls and fewer surprises."""
 
+LUMPY_IDS = np.append(sem.CROWN_IDS, sem.SHRUB)
+"""Classes whose surface within a voxel TexVAE shapes; that of all others is known from the mended structure."""
 SHIFTS = ((0, 0), (4, 4), (2, 6), (6, 2))
 """The texture's grid of L/8 cells is moved by these voxels from step to step: a cell's mean colour then leaves no squares."""
 
@@ -93,12 +96,21 @@ class Structure:
     Attributes:
         coords: int32 [N, 3] sorted by x, y, z. class_id: uint8 [N]. layout: uint8 [H, W] at voxel resolution, row 0 north.
         elevation: float32 [H, W] metres.
+        normal: float32 [N, 3] unit, of the surface in each voxel. offset: float32 [N, 3] surface point minus the voxel's
+            centre, in voxels.
+        corner: int64 [M] voxels at the corners of walls, which have a second surface. corner_normal, corner_offset: float32
+            [M, 3] of that.
     """
 
     coords: np.ndarray
     class_id: np.ndarray
     layout: np.ndarray
     elevation: np.ndarray
+    normal: np.ndarray
+    offset: np.ndarray
+    corner: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    corner_normal: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    corner_offset: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
 
 
 @dataclass
@@ -198,7 +210,10 @@ def retexture(scene_dir: Path, out: Path, settings: Settings, *, progress: Progr
     from .convert.files import check_writable, read_scene, read_structure
     check_writable(out)
     scene = read_scene(scene_dir)
-    structure = Structure(**read_structure(scene_dir))
+    arrays = read_structure(scene_dir)
+    if set(arrays) != set(Structure.__dataclass_fields__):
+        raise BadInput(f"The structure in {scene_dir} is of another version.", "Generate the scene again.")
+    structure = Structure(**arrays)
     run = Run(settings, progress, cancel)
     with run.stage("load"):
         models = models or Models(settings.configuration, settings.weights, settings.device)
@@ -218,7 +233,7 @@ def sample_structure(layout: Layout, models: Models, run: Run) -> tuple[np.ndarr
     """What the networks say, for `finish_structure`: voxels int64 [N, 3], classes uint8 [N], planes, elevation."""
     planes = Planes(layout, models.config.tile, run.settings)
     side = models.config.tile // CELL
-    with torch.inference_mode():
+    with torch.inference_mode(), autocast(models.device):
         with run.stage("coarse") as step:
             grid, elevation = sample_coarse(planes, models, side, run, step)
         with run.stage("fine") as step:
@@ -394,16 +409,20 @@ def finish_structure(coords: np.ndarray, class_id: np.ndarray, planes: Planes, e
                      voxel_size: float) -> Structure:
     """Cut the padding off, obey the painted classes, close holes, and make a gap-free shell of it."""
     from .data.resurface import framed_shell, surfaces_of
+    from .data.walls import wall_surface
     h, w = planes.size
     kept = (coords[:, 0] < w) & (coords[:, 1] < h)
     coords, class_id = coords[kept], class_id[kept]
     kept = ~floating(coords)
     painted = np.ascontiguousarray(planes.class_id[:h, :w][::-1])
-    shell = framed_shell(surfaces_of(coords[kept], class_id[kept], painted, voxel_size), voxel_size)
+    surfaces = surfaces_of(coords[kept], class_id[kept], painted, voxel_size)
+    shell = framed_shell(surfaces, voxel_size)
+    facing = wall_surface(shell, surfaces.footprint)
     coords = np.stack([shell.col, h - 1 - shell.row, shell.z], 1).astype(np.int32)
     order = np.lexsort((coords[:, 2], coords[:, 1], coords[:, 0]))
-    return Structure(coords[order], shell.class_id[order], painted,
-                     np.ascontiguousarray(elevation[:h, :w][::-1], np.float32))
+    return Structure(coords[order], shell.class_id[order], painted, np.ascontiguousarray(elevation[:h, :w][::-1], np.float32),
+                     facing.normal[order], facing.offset[order], np.argsort(order)[facing.corner], facing.corner_normal,
+                     facing.corner_offset)
 
 
 def floating(coords: np.ndarray, largest: int = 16) -> np.ndarray:
@@ -440,7 +459,8 @@ def _texture_and_write(structure: Structure, layout_hash: str, out: Path, models
         return {
             "version": __version__, "layout_hash": layout_hash, "seed": s.seed,
             "settings": {k: v if not isinstance(v, Path) else str(v) for k, v in asdict(s).items() if k != "seed"},
-            "weights": models.id, "device": s.device, "torch": torch.__version__, "threads": torch.get_num_threads(),
+            "weights": models.id, "device": s.device,
+            "precision": "bfloat16" if bfloat16_is_fast(s.device) else "float32", "torch": torch.__version__, "threads": torch.get_num_threads(),
             "cells": list(structure.layout.shape),
             "counts": {"voxels": len(voxels.coords), "splats": len(splats), "vertices": len(mesh.vertices),
                        "triangles": len(mesh.faces)}, "stages": run.report}
@@ -461,33 +481,42 @@ def sample_texture(structure: Structure, models: Models, run: Run, step: Callabl
     def features(c: Condition, here: Coords, rows: Tensor, empty: bool) -> tuple:
         return net.voxels(net.condition(c), here, torch.zeros_like(ids[rows]) if empty else ids[rows])
 
-    x = _sample_sparse("texture", net, features, bxyz, TEXTURE_LATENT, planes, side, device, run, step, SHIFTS)
+    with autocast(device):
+        x = _sample_sparse("texture", net, features, bxyz, TEXTURE_LATENT, planes, side, device, run, step, SHIFTS)
     return models.tex_vae.denormalise(x)
 
 
 def decode_texture(structure: Structure, latent: Tensor, models: Models, voxel_size: float,
                    step: Callable[[int, int], None]) -> tuple[Splats, np.ndarray]:
-    """Splats in the flattened frame, metres, K for each voxel in the voxels' order, and each voxel's colour uint8 [N, 3]."""
+    """Splats in the flattened frame, metres, K for each voxel in the voxels' order and K for each corner's second wall; and
+    each voxel's colour uint8 [N, 3]."""
     bxyz = _bxyz(structure.coords, models.device)
     shape = (-(-structure.layout.shape[0] // CELL), -(-structure.layout.shape[1] // CELL))
     parts = list(tiling.chunks(shape, models.config.tile // CELL, 1))
     n, k = len(bxyz), models.tex_vae.surfels
+    lumpy = sem.is_in(structure.class_id, LUMPY_IDS)  # leaves are no planes: there the network's own surfels are better
+    surface = [torch.from_numpy(a).to(bxyz.device) for a in (structure.normal, structure.offset, ~lumpy)]
     out = {name: torch.zeros(n, k, d, device=bxyz.device) for name, d in
            (("mean", 3), ("log_scale", 2), ("quat", 4), ("opacity", 1), ("color", 3))}
     for i, (core, wide) in enumerate(parts):
         rows = tiling.rows_in(bxyz, wide, CELL)
-        surfels = models.tex_vae.decode(latent[rows], Coords(bxyz[rows]))
+        surfels = models.tex_vae.decode(latent[rows], Coords(bxyz[rows]), KnownSurface(*(s[rows] for s in surface)))
         keep = tiling.rows_in(bxyz[rows], core, CELL)
         for name, values in out.items():
             values[rows[keep]] = getattr(surfels, name)[keep].view(len(keep), k, -1)
         step(i + 1, len(parts))
-    flat = {name: v.reshape(n * k, -1).float().cpu().numpy() for name, v in out.items()}
+    corner = torch.from_numpy(structure.corner).to(bxyz.device)
+    second = models.tex_vae.second_surfels({name: v[corner] for name, v in out.items()}, bxyz[corner, 1:], KnownSurface(
+        *(torch.from_numpy(a).to(bxyz.device) for a in (structure.corner_normal, structure.corner_offset)),
+        torch.ones_like(corner, dtype=torch.bool)))
+    rgb = out["color"].mean(1)
+    out = {name: torch.cat([v, second[name]]) for name, v in out.items()}
+    flat = {name: v.flatten(0, 1).float().cpu().numpy() for name, v in out.items()}
     origin = flat_origin(voxel_size).astype(np.float32)
     splats = Splats(flat["mean"] * np.float32(voxel_size) + origin, flat["log_scale"] + np.float32(np.log(voxel_size)),
                     flat["quat"], flat["opacity"][:, 0], ((flat["color"] - 0.5) / SH_C0)[:, None].astype(np.float32),
-                    np.repeat(structure.class_id, k))
-    rgb = np.clip(flat["color"].reshape(n, k, 3).mean(1) * 255 + 0.5, 0, 255).astype(np.uint8)
-    return splats, rgb
+                    np.repeat(np.concatenate([structure.class_id, structure.class_id[structure.corner]]), k))
+    return splats, (rgb.float() * 255 + 0.5).clamp(0, 255).byte().cpu().numpy()
 
 
 def _bxyz(coords: np.ndarray, device: str) -> Tensor:

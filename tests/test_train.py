@@ -16,7 +16,8 @@ from earthcrafter_core.train import stages
 from earthcrafter_core.train.batches import Batch, drop_condition, drop_relief
 from earthcrafter_core.train import schedule
 from earthcrafter_core.train.evaluate import adherence, column_tops, iou
-from earthcrafter_core.train.trainer import TrainSettings, train, use_bfloat16
+from earthcrafter_core.precision import autocast, bfloat16_is_fast
+from earthcrafter_core.train.trainer import TrainSettings, train
 from earthcrafter_core.scene import classes as sem
 from earthcrafter_core.weights import store
 
@@ -141,5 +142,7 @@ def test_adherence_counts_what_stands_where_it_was_painted():
 
 
 def test_precision():
-    assert use_bfloat16("bf16", "cpu") and not use_bfloat16("fp32", "cpu")
-    assert use_bfloat16("auto", "cpu") in (True, False)
+    for precision, dtype in (("bf16", torch.bfloat16), ("fp32", torch.float32),
+                             ("auto", torch.bfloat16 if bfloat16_is_fast("cpu") else torch.float32)):
+        with autocast("cpu", precision):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is dtype

@@ -217,8 +217,8 @@ def _filling_splats(flat: VoxelScene, before: Splats, draped: Splats, source: np
 
 def _splats_of(flat: VoxelScene, splats: Splats, voxel: np.ndarray) -> np.ndarray:
     """Four splats of each of the voxels [M], int64 [M, 4]: its own where they are in the voxels' order, else the nearest."""
-    each, rest = divmod(len(splats), len(flat.coords))
-    if rest == 0 and each >= 1 and np.array_equal(splats.class_id, np.repeat(flat.class_id, each)):
+    each = len(splats) // len(flat.coords)  # those of corners' second walls follow
+    if each >= 1 and np.array_equal(splats.class_id[:each * len(flat.coords)], np.repeat(flat.class_id, each)):
         return voxel[:, None] * each + np.arange(4) % each
     index = cKDTree(splats.mean).query(flat.centres()[voxel], k=min(4, len(splats)))[1]
     return index.reshape(len(voxel), -1)[:, np.arange(4) % min(4, len(splats))]

@@ -36,6 +36,20 @@ class Surfels:
     normal: Tensor
 
 
+@dataclass
+class KnownSurface:
+    """The surface in each voxel, where the structure tells it.
+
+    Attributes:
+        normal: float32 [N, 3] unit. offset: float32 [N, 3] surface point minus the voxel's centre, in voxels.
+        known: bool [N] where the two hold.
+    """
+
+    normal: Tensor
+    offset: Tensor
+    known: Tensor
+
+
 def tangents(normal: Tensor) -> tuple[Tensor, Tensor]:
     """As scene.voxels.tangent_frame, differentiable: unit u, v [N, 3] with u x v = normal."""
     flat = normal[:, 2:3].abs() > 0.7
@@ -95,14 +109,20 @@ class TexVAE(nn.Module):
         mean, log_var = self.to_latent(self.encoder(self.inp(features), coords)).float().chunk(2, 1)
         return mean + self.skip_in(features).float(), log_var.clamp(-12, 4)
 
-    def decode(self, latent: Tensor, coords: Coords) -> Surfels:
-        """latent [N, 8] on `coords` -> Surfels in index space."""
+    def decode(self, latent: Tensor, coords: Coords, surface: KnownSurface | None = None) -> Surfels:
+        """latent [N, 8] on `coords` -> Surfels in index space; they lie in the surface where that is known."""
         local = coords.bxyz[:, 1:] % 8
         x = self.from_latent(latent) + self.place((local[:, 0] * 8 + local[:, 1]) * 8 + local[:, 2])
         out = (self.head(self.norm(self.decoder(x, coords))) + self.skip_out(latent)).float()  # [N, 6 + 12 K]
         normal = F.normalize(out[:, :3], dim=1, eps=1e-4)
         centre = coords.bxyz[:, 1:] + 0.5 + torch.tanh(out[:, 3:6]) * 0.75  # [N, 3]
         each = out[:, 6:].view(len(out), self.surfels, _OUT)
+        if surface is not None:
+            known = surface.known[:, None]
+            normal = torch.where(known, surface.normal, normal)
+            centre = torch.where(known, coords.bxyz[:, 1:] + 0.5 + surface.offset, centre)
+            level = each.new_ones(_OUT).index_fill(0, torch.arange(2, 6, device=each.device), 0.0)  # no step out, no tilt
+            each = torch.where(known[..., None], each * level, each)
         u, v = tangents(normal)
         frame = torch.stack([u, v, normal], 2)  # [N, 3, 3], columns are the axes
         spread = F.pad(self.spread, (0, 1)) + torch.tanh(each[..., :3]) * 0.3  # [N, K, 3] along u, v, normal
@@ -110,6 +130,17 @@ class TexVAE(nn.Module):
         log_scale = torch.tanh(each[..., 6:8]) * 1.0 + torch.log(torch.tensor(SURFEL_SIGMA))
         quat = multiply_quaternions(frame_quaternions(frame)[:, None], small_rotations(each[..., 3:6]))
         return Surfels(mean, log_scale, quat, each[..., 8] * 2 + 3.0, torch.sigmoid(each[..., 9:12]), normal)
+
+    def second_surfels(self, own: dict[str, Tensor], xyz: Tensor, surface: KnownSurface) -> dict[str, Tensor]:
+        """Surfels of voxels in a second surface, with the scale, opacity and colour of those in the first.
+
+        Args:
+            own: the fields of Surfels for M voxels, each [M, K, ...]. xyz: int64 [M, 3] index. surface: the second one, [M, 3].
+        """
+        frame = torch.stack([*tangents(surface.normal), surface.normal], 2)  # [M, 3, 3]
+        spread = F.pad(self.spread, (0, 1)) @ frame.transpose(1, 2)  # [M, K, 3]
+        quat = frame_quaternions(frame)[:, None].expand(-1, self.surfels, 4)
+        return own | {"mean": (xyz + 0.5 + surface.offset)[:, None] + spread, "quat": quat}
 
     def normalise(self, latent: Tensor) -> Tensor:
         """Latent [N, 8] to zero mean and unit variance for each channel."""

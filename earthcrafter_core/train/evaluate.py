@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..data.dataset import TILE, Dataset, tiles_of
-from ..data.training_scene import TrainingScene
+from ..data.training_scene import OFFSET_UNIT, TrainingScene
 from ..errors import BadInput
 from ..models.config import CELL
 from ..pipeline import (
@@ -129,7 +129,8 @@ def colour(models: Models, tiles: list[TrainingScene], settings: Settings) -> tu
     made: dict[int, list[np.ndarray]] = {}
     real: dict[int, list[np.ndarray]] = {}
     for i, tile in enumerate(tiles):
-        s = Structure(tile.coords.astype(np.int32), tile.class_id, tile.layout, np.zeros(tile.layout.shape, np.float32))
+        s = Structure(tile.coords.astype(np.int32), tile.class_id, tile.layout, np.zeros(tile.layout.shape, np.float32),
+                      tile.normals(), tile.offset.astype(np.float32) / OFFSET_UNIT)
         run = Run(replace(settings, seed=i), None, None)
         _, rgb = decode_texture(s, sample_texture(s, models, run, lambda i, n: None), models, 1.0, lambda i, n: None)
         for c in np.unique(tile.class_id):

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from ..data.dataset import Dataset
 from ..errors import BadInput
 from ..models.config import config
+from ..precision import autocast
 from ..weights import store
 from .stages import STAGES, Stage, stage_of
 
@@ -104,7 +105,6 @@ def train(s: TrainSettings) -> Path:
         with torch.no_grad():
             stage.prepare(stage.draw(data, s.seed + 2, i, 4, s.device) for i in range(PREPARE))
     log = CurveLog(s.out / f"{s.network}.csv", step)
-    autocast = torch.autocast(s.device.split(":")[0], torch.bfloat16, enabled=use_bfloat16(s.precision, s.device))
     start = time.monotonic() - spent
     rate = s.rate or stage.rate
     bar = tqdm(total=s.steps, initial=step, desc=s.network, dynamic_ncols=True, mininterval=2.0)
@@ -116,7 +116,7 @@ def train(s: TrainSettings) -> Path:
         rng = np.random.default_rng((s.seed, step, 1))  # a resumed run draws what an unbroken one would have drawn
         torch.manual_seed(int(rng.integers(2 ** 62)))
         batch = stage.draw(data, s.seed, step, s.batch or stage.batch, s.device)
-        with autocast:
+        with autocast(s.device, s.precision):
             loss, figures = stage.loss(batch, rng)
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 50) * (1 - done) ** s.power
@@ -136,25 +136,6 @@ def train(s: TrainSettings) -> Path:
     _save_state(state, module, optimizer, ema, step, time.monotonic() - start)
     log.flush()
     return _finish(s, stage, ema, data, step, time.monotonic() - start, log)
-
-
-def use_bfloat16(precision: str, device: str) -> bool:
-    """Whether to run in bfloat16: as asked, else where a matrix product measures faster than in float32.
-
-    Processors without bfloat16 instructions emulate it ten times slower than float32.
-    """
-    if precision != "auto":
-        return precision == "bf16"
-    seconds = []
-    for dtype in (torch.float32, torch.bfloat16):
-        a, b = torch.randn(1024, 256, device=device).to(dtype), torch.randn(256, 256, device=device).to(dtype)
-        times = []
-        for _ in range(5):
-            t = time.perf_counter()
-            float((a @ b)[0, 0])
-            times.append(time.perf_counter() - t)
-        seconds.append(min(times))
-    return seconds[1] < seconds[0]
 
 
 class CurveLog:
