@@ -460,7 +460,8 @@ def _texture_and_write(structure: Structure, layout_hash: str, out: Path, models
             "version": __version__, "layout_hash": layout_hash, "seed": s.seed,
             "settings": {k: v if not isinstance(v, Path) else str(v) for k, v in asdict(s).items() if k != "seed"},
             "weights": models.id, "device": s.device,
-            "precision": "bfloat16" if bfloat16_is_fast(s.device) else "float32", "torch": torch.__version__, "threads": torch.get_num_threads(),
+            "precision": "bfloat16" if bfloat16_is_fast(s.device) else "float32",
+            "torch": torch.__version__, "threads": torch.get_num_threads(),
             "cells": list(structure.layout.shape),
             "counts": {"voxels": len(voxels.coords), "splats": len(splats), "vertices": len(mesh.vertices),
                        "triangles": len(mesh.faces)}, "stages": run.report}
@@ -495,20 +496,19 @@ def decode_texture(structure: Structure, latent: Tensor, models: Models, voxel_s
     parts = list(tiling.chunks(shape, models.config.tile // CELL, 1))
     n, k = len(bxyz), models.tex_vae.surfels
     lumpy = sem.is_in(structure.class_id, LUMPY_IDS)  # leaves are no planes: there the network's own surfels are better
-    surface = [torch.from_numpy(a).to(bxyz.device) for a in (structure.normal, structure.offset, ~lumpy)]
+    normal, offset, known = (torch.from_numpy(a).to(bxyz.device) for a in (structure.normal, structure.offset, ~lumpy))
     out = {name: torch.zeros(n, k, d, device=bxyz.device) for name, d in
            (("mean", 3), ("log_scale", 2), ("quat", 4), ("opacity", 1), ("color", 3))}
     for i, (core, wide) in enumerate(parts):
         rows = tiling.rows_in(bxyz, wide, CELL)
-        surfels = models.tex_vae.decode(latent[rows], Coords(bxyz[rows]), KnownSurface(*(s[rows] for s in surface)))
+        surfels = models.tex_vae.decode(latent[rows], Coords(bxyz[rows]), KnownSurface(normal[rows], offset[rows], known[rows]))
         keep = tiling.rows_in(bxyz[rows], core, CELL)
         for name, values in out.items():
             values[rows[keep]] = getattr(surfels, name)[keep].view(len(keep), k, -1)
         step(i + 1, len(parts))
-    corner = torch.from_numpy(structure.corner).to(bxyz.device)
-    second = models.tex_vae.second_surfels({name: v[corner] for name, v in out.items()}, bxyz[corner, 1:], KnownSurface(
-        *(torch.from_numpy(a).to(bxyz.device) for a in (structure.corner_normal, structure.corner_offset)),
-        torch.ones_like(corner, dtype=torch.bool)))
+    corner, normal, offset = (torch.from_numpy(a).to(bxyz.device)
+                              for a in (structure.corner, structure.corner_normal, structure.corner_offset))
+    second = models.tex_vae.second_surfels({name: v[corner] for name, v in out.items()}, bxyz[corner, 1:], normal, offset)
     rgb = out["color"].mean(1)
     out = {name: torch.cat([v, second[name]]) for name, v in out.items()}
     flat = {name: v.flatten(0, 1).float().cpu().numpy() for name, v in out.items()}

@@ -131,16 +131,17 @@ class TexVAE(nn.Module):
         quat = multiply_quaternions(frame_quaternions(frame)[:, None], small_rotations(each[..., 3:6]))
         return Surfels(mean, log_scale, quat, each[..., 8] * 2 + 3.0, torch.sigmoid(each[..., 9:12]), normal)
 
-    def second_surfels(self, own: dict[str, Tensor], xyz: Tensor, surface: KnownSurface) -> dict[str, Tensor]:
+    def second_surfels(self, own: dict[str, Tensor], xyz: Tensor, normal: Tensor, offset: Tensor) -> dict[str, Tensor]:
         """Surfels of voxels in a second surface, with the scale, opacity and colour of those in the first.
 
         Args:
-            own: the fields of Surfels for M voxels, each [M, K, ...]. xyz: int64 [M, 3] index. surface: the second one, [M, 3].
+            own: the fields of Surfels for M voxels, each [M, K, ...]. xyz: int64 [M, 3] index. normal: float32 [M, 3] unit, of
+                the second surface. offset: float32 [M, 3] its point minus the voxel's centre, in voxels.
         """
-        frame = torch.stack([*tangents(surface.normal), surface.normal], 2)  # [M, 3, 3]
+        frame = torch.stack([*tangents(normal), normal], 2)  # [M, 3, 3]
         spread = F.pad(self.spread, (0, 1)) @ frame.transpose(1, 2)  # [M, K, 3]
         quat = frame_quaternions(frame)[:, None].expand(-1, self.surfels, 4)
-        return own | {"mean": (xyz + 0.5 + surface.offset)[:, None] + spread, "quat": quat}
+        return own | {"mean": (xyz + 0.5 + offset)[:, None] + spread, "quat": quat}
 
     def normalise(self, latent: Tensor) -> Tensor:
         """Latent [N, 8] to zero mean and unit variance for each channel."""
