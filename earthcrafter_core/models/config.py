@@ -99,7 +99,7 @@ DEFAULT = ModelConfig(
     "default", 128,
     struct_vae=VaeConfig((32, 64, 128, 192), (1, 1, 1, 1), (2, 1, 1), (1, 1, 1), 2, full=False),
     tex_vae=TextureVaeConfig(32, 2),
-    coarse=CoarseConfig(160, 4, (1, 1, 16), 16),
+    coarse=CoarseConfig(160, 6, (1, 1, 16), 16),
     fine=SparseFlowConfig((160, 192), (2, 2), window=4, full=True),
     tex_flow=SparseFlowConfig((64, 96, 128, 192), (1, 1, 2, 2), full=False),
 )
