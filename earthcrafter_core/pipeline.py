@@ -22,6 +22,9 @@ from torch import Tensor
 from . import __version__, tiling
 from .errors import BadInput, Cancelled, OutOfMemory
 from .flow import place_noise, sample
+from .data.parts import Parts, parts_of
+from .data.resurface import framed_shell, surfaces_of
+from .data.walls import wall_surface
 from .models.condition import Condition
 from .models.config import CELL, LATENT, TEXTURE_LATENT, ModelConfig, config
 from .models.struct_flow import ELEVATION_SCALE, CoarseFlow, FineFlow, Relief, dilate, valid_cells
@@ -47,6 +50,9 @@ GUIDANCE = {"coarse": 1.5, "fine": 1.0, "texture": 1.0}
 TEMPERATURE = {"coarse": 1.0, "fine": 0.6, "texture": 0.6}
 """Spread of each stage's noise: below 1 samples keep to what is likely, with cleaner walls and fewer surprises."""
 
+TONE_SPREAD = 0.6
+"""How far the tone of a class as a whole strays from the class's mean, as a share of how far it strays in the data: lawns and
+roads that were photographed on different days are to lie side by side."""
 LUMPY_IDS = np.append(sem.CROWN_IDS, sem.SHRUB)
 """Classes whose surface within a voxel TexVAE shapes; that of all others is known from the mended structure."""
 SHIFTS = ((0, 0), (4, 4), (2, 6), (6, 2))
@@ -408,8 +414,6 @@ def decode_structure(cells: Coords, latent: Tensor, planes: Planes, models: Mode
 def finish_structure(coords: np.ndarray, class_id: np.ndarray, planes: Planes, elevation: np.ndarray,
                      voxel_size: float) -> Structure:
     """Cut the padding off, obey the painted classes, close holes, and make a gap-free shell of it."""
-    from .data.resurface import framed_shell, surfaces_of
-    from .data.walls import wall_surface
     h, w = planes.size
     kept = (coords[:, 0] < w) & (coords[:, 1] < h)
     coords, class_id = coords[kept], class_id[kept]
@@ -479,12 +483,29 @@ def sample_texture(structure: Structure, models: Models, run: Run, step: Callabl
     # a network of windows alone takes canvases larger than the tiles it learnt from: fewer overlaps
     side = models.config.tile // CELL * (1 if models.config.tex_flow.full else 2)
 
+    parts = parts_of(structure.coords, structure.class_id, structure.normal)
+    tone = draw_tones(parts, net, run.settings.seed)[torch.from_numpy(parts.part)].to(device)  # [N, 4]
+
     def features(c: Condition, here: Coords, rows: Tensor, empty: bool) -> tuple:
-        return net.voxels(net.condition(c), here, torch.zeros_like(ids[rows]) if empty else ids[rows])
+        said = 0 if empty else 1
+        return net.voxels(net.condition(c), here, ids[rows] * said, tone[rows] * said)
 
     with autocast(device):
         x = _sample_sparse("texture", net, features, bxyz, TEXTURE_LATENT, planes, side, device, run, step, SHIFTS)
     return models.tex_vae.denormalise(x)
+
+
+def draw_tones(parts: Parts, net: TexFlow, seed: int) -> Tensor:
+    """A tone for each part from the palette of its class, a function of seed and place; float32 [P, 4], 0 where unknown."""
+    palette, size = net.palette.cpu().numpy(), net.palette_size.cpu().numpy().astype(int)
+    out = np.zeros((len(parts), 4), np.float32)
+    for i, (c, wall, place) in enumerate(zip(parts.class_id, parts.wall.astype(int), parts.place)):
+        own = palette[c, wall, :size[c, wall]]
+        if len(own):
+            drawn = own[np.random.default_rng([seed & (2 ** 64 - 1), c, wall, *(place + 1)]).integers(len(own))]
+            spread = 1.0 if place[0] >= 0 else TONE_SPREAD
+            out[i] = *(own.mean(0) + spread * (drawn - own.mean(0))), 1
+    return torch.from_numpy(out)
 
 
 def decode_texture(structure: Structure, latent: Tensor, models: Models, voxel_size: float,

@@ -1,8 +1,12 @@
 """TexFM: flow matching of the 8-channel textural latent on known voxels (paper, "TexFM").
 
-The network does not start from nothing: each class's mean and spread of the latent are measured before training, and what
-the network adds is scaled as in Karras et al. (arXiv 2206.00364), so that a net that knows nothing already gives the best
-guess from class and noise alone. Rare classes have their colour from the first step on.
+Beyond the paper it is told the tone of each part: the mean colour of every building's roof, of its walls and of every other
+class (data/parts.py). A roof is of one colour; noise that differs from voxel to voxel has no way to say which, and a network
+that has to settle it by attention paints clouds. Tones are drawn from those that the data showed.
+
+The network does not start from nothing: each class's mean and spread of the latent, and how the latent follows the tone, are
+measured before training, and what the network adds is scaled as in Karras et al. (arXiv 2206.00364), so that a net that knows
+nothing already gives the best guess from class, tone and noise alone. Rare classes have their colour from the first step on.
 """
 from __future__ import annotations
 
@@ -16,44 +20,83 @@ from .config import TEXTURE_LATENT, SparseFlowConfig
 from .unet import SparseUNet
 
 _SEMANTIC = 24  # width of the class embedding of a voxel
+PALETTE = 64  # tones kept for each class's walls and for the rest of it
+_FEWEST = 50  # voxels that tell a class's mean and spread
 
 
 class TexFlow(nn.Module):
     """Swin U-Net at L, L/2, L/4, L/8. The semantic map is projected onto the voxels: every voxel carries its class.
 
-    Class 0 on a voxel means that nothing is said of it (the empty condition). `prior_mean` and `prior_std` [26, 8] hold each
-    class's normalised latent; classes that were never seen keep 0 and 1.
+    Class 0 on a voxel means that nothing is said of it (the empty condition). A tone is [r, g, b, 1] with colours in -1..1,
+    or 0 where unknown.
+
+    Attributes:
+        prior_mean [26, 8]: each class's mean normalised latent; 0 where the class was never seen.
+        prior_std [2, 26, 8]: its spread where the tone is unknown, and around what the tone tells.
+        tone_mean [26, 3]: each class's mean tone. tone_effect [3, 8]: what a step in tone adds to the latent.
+        palette [26, 2, PALETTE, 3], palette_size [26, 2]: tones that parts of the data had; index 1 is walls.
     """
 
     prior_mean: Tensor
     prior_std: Tensor
+    tone_mean: Tensor
+    tone_effect: Tensor
+    palette: Tensor
+    palette_size: Tensor
 
     def __init__(self, c: SparseFlowConfig, condition: tuple[int, int, int]):
         super().__init__()
         self.condition = CondNet(condition)
         self.semantic = nn.Embedding(NUM_CLASSES, _SEMANTIC)
         self.place = nn.Embedding(64, _SEMANTIC)  # height index of the voxel, clamped
+        self.tone = nn.Linear(4, _SEMANTIC, bias=False)
         self.unet = SparseUNet(c, TEXTURE_LATENT, TEXTURE_LATENT, (_SEMANTIC, *condition), context=condition[2])
-        self.register_buffer("prior_mean", torch.zeros(NUM_CLASSES, TEXTURE_LATENT))
-        self.register_buffer("prior_std", torch.ones(NUM_CLASSES, TEXTURE_LATENT))
+        shapes = {"prior_mean": (NUM_CLASSES, TEXTURE_LATENT), "tone_mean": (NUM_CLASSES, 3),
+                  "tone_effect": (3, TEXTURE_LATENT), "palette": (NUM_CLASSES, 2, PALETTE, 3), "palette_size": (NUM_CLASSES, 2)}
+        for name, shape in shapes.items():
+            self.register_buffer(name, torch.zeros(shape))
+        self.register_buffer("prior_std", torch.ones(2, NUM_CLASSES, TEXTURE_LATENT))
 
-    def measure_prior(self, latent: Tensor, class_id: Tensor) -> None:
-        """Set each class's mean and spread from normalised latents [N, 8] of classes [N]; class 0 stays at 0 and 1."""
+    def measure_prior(self, latent: Tensor, class_id: Tensor, tone: Tensor) -> None:
+        """Set what is known of each class from normalised latents [N, 8] of classes [N] and tones [N, 4]; class 0 stays."""
+        away, shift = torch.zeros_like(latent), torch.zeros_like(tone[:, :3])
+        known = tone[:, 3] > 0
         for c in range(1, NUM_CLASSES):
-            own = latent[class_id == c]
-            if len(own) > 50:
-                self.prior_mean[c] = own.mean(0)
-                self.prior_std[c] = own.std(0).clamp(min=0.1)
+            own = class_id == c
+            told = own & known
+            if int(told.sum()) > _FEWEST:
+                self.prior_mean[c], self.tone_mean[c] = latent[own].mean(0), tone[told, :3].mean(0)
+                away[own], shift[told] = latent[own] - self.prior_mean[c], tone[told, :3] - self.tone_mean[c]
+        self.tone_effect.copy_(torch.linalg.lstsq(shift[known], away[known]).solution)
+        rest = away - shift @ self.tone_effect
+        for c in range(1, NUM_CLASSES):
+            own = class_id == c
+            if int((own & known).sum()) > _FEWEST:
+                self.prior_std[0, c] = away[own].std(0).clamp(min=0.1)
+                self.prior_std[1, c] = rest[own & known].std(0).clamp(min=0.1)
 
-    def voxels(self, features: tuple[Tensor, ...], coords: Coords, class_id: Tensor,
+    def measure_palette(self, class_id: Tensor, wall: Tensor, tone: Tensor) -> None:
+        """Keep up to PALETTE tones for each class, walls apart, of parts with class [P], wall bool [P] and tone [P, 4]."""
+        for c in range(1, NUM_CLASSES):
+            for upright in (0, 1):
+                own = tone[(class_id == c) & (wall == bool(upright)) & (tone[:, 3] > 0), :3]
+                kept = own[torch.linspace(0, len(own) - 1, min(len(own), PALETTE)).round().long()] if len(own) else own
+                self.palette[c, upright, :len(kept)] = kept
+                self.palette_size[c, upright] = len(kept)
+
+    def voxels(self, features: tuple[Tensor, ...], coords: Coords, class_id: Tensor, tone: Tensor,
                ) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
-        """Condition features for every level, tokens for cross-attention, mean and spread [N, 8] of each voxel's class."""
-        levels = [self.semantic(class_id) + self.place(coords.bxyz[:, 3].clamp(max=63))]
+        """Condition features for every level, tokens for cross-attention, and mean and spread [N, 8] that each voxel's class
+        and tone [N, 4] tell."""
+        levels = [self.semantic(class_id) + self.place(coords.bxyz[:, 3].clamp(max=63)) + self.tone(tone)]
         here = coords
         for plane in features:
             here = here.pool().parents
             levels.append(on_columns(plane, here))
-        return levels, features[-1].flatten(2).transpose(1, 2), self.prior_mean[class_id], self.prior_std[class_id]
+        known = tone[:, 3:]
+        mean = self.prior_mean[class_id] + known * ((tone[:, :3] - self.tone_mean[class_id]) @ self.tone_effect)
+        std = torch.where(known > 0, self.prior_std[1][class_id], self.prior_std[0][class_id])
+        return levels, features[-1].flatten(2).transpose(1, 2), mean, std
 
     def forward(self, x: Tensor, coords: Coords, t: Tensor, features: tuple[list[Tensor], Tensor, Tensor, Tensor]) -> Tensor:
         """x [N, 8], t [B], features from `voxels` -> clean latent [N, 8], normalised."""

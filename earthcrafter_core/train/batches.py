@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.parts import Parts, parts_of, tones
 from ..data.training_scene import TrainingScene
 from ..models.condition import Condition
 from ..models.config import CELL
@@ -79,6 +80,20 @@ class Batch:
         """float32 [B, Y/8, X/8] in network units around each tile's mean."""
         return self._tensor(np.stack([network_elevation(s.elevation[::-1]) for s in self.scenes]))
 
+    @cached_property
+    def parts(self) -> list[Parts]:
+        """Parts of each tile."""
+        return [parts_of(s.coords, s.class_id, s.normals()) for s in self.scenes]
+
+    @cached_property
+    def part_tones(self) -> list[Tensor]:
+        """Tones of each tile's parts, float32 [P, 4]."""
+        return [self._tensor(tones(p, s.rgb, s.seen)) for p, s in zip(self.parts, self.scenes)]
+
+    def spread(self, tones: list[Tensor]) -> Tensor:
+        """Tones of each tile's parts [P, 4] at their voxels, [N, 4]."""
+        return torch.cat([t[self._tensor(p.part)] for t, p in zip(tones, self.parts)])
+
     def features(self) -> Tensor:
         """TexVAE's 18 input channels, [N, 18]."""
         return cross_features(self.rgb, self.normal)
@@ -132,6 +147,17 @@ def patches(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
         y, x = (int(rng.integers(0, n - s + 1)) for n, s in zip(shape, size))
         mask[y:y + size[0], x:x + size[1]] = True
     return mask
+
+
+def drop_tones(tones: list[Tensor], rng: np.random.Generator) -> list[Tensor]:
+    """Tones [P, 4] of tiles with some unknown (all of a tile: 0.1, each part: 0.1), the others as exact as a palette is."""
+    out = []
+    for tone in tones:
+        kept = torch.from_numpy((rng.random(len(tone)) > 0.1) & (rng.random() > 0.1)).to(tone)
+        noise = torch.from_numpy(rng.normal(0, 0.04, (len(tone), 3))).to(tone)
+        tone = torch.cat([tone[:, :3] + noise, tone[:, 3:]], 1)
+        out.append(tone * (tone[:, 3] * kept)[:, None])
+    return out
 
 
 def drop_relief(elevation: Tensor, rng: np.random.Generator) -> Relief:

@@ -23,7 +23,7 @@ from ..render import Camera, render
 from ..render.image import ssim
 from ..sparse.coords import Coords
 from ..weights import store
-from .batches import Batch, drop_condition, drop_relief
+from .batches import Batch, drop_condition, drop_relief, drop_tones
 
 Figures = dict[str, float]
 
@@ -258,8 +258,12 @@ class TexFlowStage(_Crops):
         store.load("tex-vae", self.vae, folder, c.name)
 
     def prepare(self, batches: Iterable[Batch]) -> None:
-        parts = [(self.latent(b)[b.seen], b.class_id[b.seen]) for b in batches]
-        self.module.measure_prior(*(torch.cat(p) for p in zip(*parts)))
+        voxels, parts = [], []
+        for b in batches:
+            voxels.append([x[b.seen] for x in (self.latent(b), b.class_id, b.spread(b.part_tones))])
+            parts += [(torch.from_numpy(p.class_id), torch.from_numpy(p.wall), t.cpu()) for p, t in zip(b.parts, b.part_tones)]
+        self.module.measure_prior(*(torch.cat(x) for x in zip(*voxels)))
+        self.module.measure_palette(*(torch.cat(x) for x in zip(*parts)))
 
     def latent(self, batch: Batch) -> Tensor:
         """The normalised latent [N, 8] of the voxels, without gradients."""
@@ -273,10 +277,12 @@ class TexFlowStage(_Crops):
         silent = torch.from_numpy(rng.random(len(batch.elevation)) < 0.1)  # nothing is said of these tiles
         maps.class_id[silent] = 0
         maps.height[silent] = torch.nan
-        class_id[silent.to(class_id.device)[batch.coords.bxyz[:, 0]]] = 0
+        quiet = silent.to(class_id.device)[batch.coords.bxyz[:, 0]]
+        class_id[quiet] = 0
+        tone = batch.spread(drop_tones(batch.part_tones, rng)) * ~quiet[:, None]
         t = torch.rand(len(batch.elevation), device=x1.device)
         each = t[batch.coords.bxyz[:, 0], None]
-        features = self.module.voxels(self.module.condition(maps), batch.coords, class_id)
+        features = self.module.voxels(self.module.condition(maps), batch.coords, class_id, tone)
         out = self.module(interpolate(x1, torch.randn_like(x1), each), batch.coords, t, features)
         error = (out - x1).square()
         weight = (0.05 + 0.95 * batch.seen.float()) * class_weight(batch.class_id)  # [N]
