@@ -50,7 +50,7 @@ GUIDANCE = {"coarse": 1.5, "fine": 1.0, "texture": 1.0}
 TEMPERATURE = {"coarse": 1.0, "fine": 0.6, "texture": 0.6}
 """Spread of each stage's noise: below 1 samples keep to what is likely, with cleaner walls and fewer surprises."""
 
-TONE_SPREAD = 0.6
+TONE_SPREAD = 0.5
 """How far the tone of a class as a whole strays from the class's mean, as a share of how far it strays in the data: lawns and
 roads that were photographed on different days are to lie side by side."""
 LUMPY_IDS = np.append(sem.CROWN_IDS, sem.SHRUB)
@@ -445,6 +445,7 @@ def floating(coords: np.ndarray, largest: int = 16) -> np.ndarray:
 def _texture_and_write(structure: Structure, layout_hash: str, out: Path, models: Models, run: Run) -> dict:
     from .convert.drape import drape
     from .convert.files import write_generation
+    from .convert.kerbs import smooth_kerbs
     from .convert.mesh import build_mesh
     s = run.settings
     with torch.inference_mode():
@@ -452,6 +453,7 @@ def _texture_and_write(structure: Structure, layout_hash: str, out: Path, models
             latent = sample_texture(structure, models, run, step)
         with run.stage("surfels") as step:
             splats, rgb = decode_texture(structure, latent, models, s.voxel_size, step)
+            splats = smooth_kerbs(structure.coords, structure.class_id, splats, s.voxel_size)
     flat = VoxelScene(structure.coords, structure.class_id, rgb, flat_origin(s.voxel_size), s.voxel_size)
     with run.stage("drape"):
         voxels, splats = drape(flat, splats, structure.layout, structure.elevation)

@@ -30,6 +30,10 @@ class Parts:
     def __len__(self) -> int:
         return len(self.class_id)
 
+    def size(self) -> np.ndarray:
+        """Voxels of each part, int64 [P]."""
+        return np.bincount(self.part, minlength=len(self))
+
 
 def parts_of(coords: np.ndarray, class_id: np.ndarray, normal: np.ndarray) -> Parts:
     """Parts of a flattened scene's voxels.

@@ -250,7 +250,8 @@ class FineStage(_Crops):
 class TexFlowStage(_Crops):
     """The textural latent on known voxels."""
 
-    network, size, batch, rate = "tex-flow", 64, 3, 2e-3
+    network, size, batch, rate = "tex-flow", 64, 4, 2e-3
+    shows = (150, 24)  # voxels of a class, and of a building's roof or walls, whose tone is worth to be drawn again
 
     def __init__(self, c: ModelConfig, folder: Path | None):
         self.module = TexFlow(c.tex_flow, c.condition)
@@ -258,12 +259,16 @@ class TexFlowStage(_Crops):
         store.load("tex-vae", self.vae, folder, c.name)
 
     def prepare(self, batches: Iterable[Batch]) -> None:
-        voxels, parts = [], []
-        for b in batches:
-            voxels.append([x[b.seen] for x in (self.latent(b), b.class_id, b.spread(b.part_tones))])
-            parts += [(torch.from_numpy(p.class_id), torch.from_numpy(p.wall), t.cpu()) for p, t in zip(b.parts, b.part_tones)]
+        voxels = [[x[b.seen] for x in (self.latent(b), b.class_id, b.spread(b.part_tones))] for b in batches]
         self.module.measure_prior(*(torch.cat(x) for x in zip(*voxels)))
-        self.module.measure_palette(*(torch.cat(x) for x in zip(*parts)))
+
+    def statistics(self, batches: Iterable[Batch]) -> None:
+        kept = []
+        for b in batches:
+            for parts, tone in zip(b.parts, b.part_tones):
+                large = parts.size() >= np.where(parts.place[:, 0] < 0, *self.shows)
+                kept.append([torch.from_numpy(a[large]) for a in (parts.class_id, parts.wall, tone.cpu().numpy())])
+        self.module.measure_palette(*(torch.cat(x) for x in zip(*kept)))
 
     def latent(self, batch: Batch) -> Tensor:
         """The normalised latent [N, 8] of the voxels, without gradients."""

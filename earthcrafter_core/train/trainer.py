@@ -22,8 +22,8 @@ from ..precision import autocast
 from ..weights import store
 from .stages import STAGES, Stage, stage_of
 
-PREPARE = 24
-"""Batches that a stage measures before a training from nothing."""
+MEASURED = 24
+"""Batches that a stage measures before a training from nothing, and after any."""
 
 
 @dataclass
@@ -103,7 +103,7 @@ def train(s: TrainSettings) -> Path:
     step, spent = _resume(state, module, optimizer, ema)
     if step == 0 and s.init is None:
         with torch.no_grad():
-            stage.prepare(stage.draw(data, s.seed + 2, i, 4, s.device) for i in range(PREPARE))
+            stage.prepare(stage.draw(data, s.seed + 2, i, 4, s.device) for i in range(MEASURED))
     log = CurveLog(s.out / f"{s.network}.csv", step)
     start = time.monotonic() - spent
     rate = s.rate or stage.rate
@@ -231,7 +231,7 @@ def _finish(s: TrainSettings, stage: Stage, ema: Ema, data: Dataset, step: int, 
     stage.module.eval()
     if s.freeze is None:  # a frozen encoder keeps the statistics that the flows were trained with
         with torch.no_grad():
-            stage.statistics(stage.draw(data, s.seed + 1, i, 4, s.device) for i in range(8))
+            stage.statistics(stage.draw(data, s.seed + 1, i, 4, s.device) for i in range(MEASURED))
     settings = {k: str(v) for k, v in asdict(s).items() if k not in ("data", "out", "init")}
     return store.save(s.network, stage.module, s.out, {
         "configuration": s.configuration, "data_hash": data.manifest["hash"], "steps": str(step), "seconds": f"{seconds:.0f}",
