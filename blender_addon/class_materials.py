@@ -10,6 +10,11 @@ COLOR_ATTRIBUTE = "Col"
 """Colour attribute of generated meshes, points and splats (linear in the datablock)."""
 _ROUGHNESS = {"water": 0.08, "building": 0.7}
 _FINISH_BY_NAME = {"pool": 0.05, "snow": 0.5, "road": 0.85, "tower": 0.35}
+_GRAIN = {"low_vegetation": (7.0, 0.30, 0.05), "tall_vegetation": (2.6, 0.50, 0.35), "paved": (14.0, 0.10, 0.004),
+          "building": (9.0, 0.05, 0.004), "bare": (5.0, 0.20, 0.04), "water": (0.7, 0.0, 0.05)}
+"""Grain by kind of class, finer than the mesh's colours: per metre, share of the colour that varies, metres of its bumps."""
+_GRAIN_BY_NAME = {"snow": (2.0, 0.04, 0.03), "sand": (9.0, 0.10, 0.02), "sports": (9.0, 0.12, 0.01),
+                  "lawn": (9.0, 0.20, 0.03), "railway": (6.0, 0.35, 0.05)}
 
 
 def srgb_to_linear(rgb: np.ndarray) -> np.ndarray:
@@ -46,7 +51,8 @@ def layout_material(semantic_class: SemanticClass) -> bpy.types.Material:
 
 
 def surface_material(semantic_class: SemanticClass) -> bpy.types.Material:
-    """The material of a class on generated meshes, made at first use: the mesh's own colour, the class's roughness."""
+    """The material of a class on generated meshes, made at first use: the mesh's own colour with the class's grain and
+    roughness."""
     name = f"EarthCrafter {semantic_class.label}"
     material = bpy.data.materials.get(name)
     if material is not None:
@@ -61,9 +67,38 @@ def surface_material(semantic_class: SemanticClass) -> bpy.types.Material:
     shader.inputs["Specular IOR Level"].default_value = 0.5 if semantic_class.kind == "water" else 0.2
     color = tree.nodes.new("ShaderNodeVertexColor")
     color.layer_name = COLOR_ATTRIBUTE
-    color.location = (-220, 200)
-    tree.links.new(color.outputs["Color"], shader.inputs["Base Color"])
+    color.location = (-420, 300)
+    grain = _GRAIN_BY_NAME.get(semantic_class.name, _GRAIN.get(semantic_class.kind, _GRAIN["bare"]))
+    _add_grain(tree, shader, color.outputs["Color"], grain)
     return material
+
+
+def _add_grain(tree: bpy.types.NodeTree, shader: bpy.types.Node, color: bpy.types.NodeSocket,
+               grain: tuple[float, float, float]) -> None:
+    """Noise over the colour and under the normal, in world metres: leaves, blades, grit, ripples."""
+    scale, variety, height = grain
+    place = tree.nodes.new("ShaderNodeNewGeometry")
+    place.location = (-1020, 0)
+    noise = tree.nodes.new("ShaderNodeTexNoise")
+    noise.location = (-820, 0)
+    noise.inputs["Scale"].default_value, noise.inputs["Detail"].default_value = scale, 3.0
+    tree.links.new(place.outputs["Position"], noise.inputs["Vector"])
+    level = next(s for s in noise.outputs if s.type == "VALUE")  # named Fac up to Blender 4.5, Factor later
+    factor = tree.nodes.new("ShaderNodeMapRange")
+    factor.location = (-620, 100)
+    factor.inputs["From Min"].default_value, factor.inputs["From Max"].default_value = 0.25, 0.75
+    factor.inputs["To Min"].default_value, factor.inputs["To Max"].default_value = 1 - variety, 1 + variety
+    tree.links.new(level, factor.inputs["Value"])
+    shaded = tree.nodes.new("ShaderNodeVectorMath")
+    shaded.operation, shaded.location = "MULTIPLY", (-220, 200)
+    tree.links.new(color, shaded.inputs[0])
+    tree.links.new(factor.outputs[0], shaded.inputs[1])
+    tree.links.new(shaded.outputs["Vector"], shader.inputs["Base Color"])
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.location = (-220, -200)
+    bump.inputs["Distance"].default_value = height
+    tree.links.new(level, bump.inputs["Height"])
+    tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
 
 
 def class_by_name(name: str) -> SemanticClass:

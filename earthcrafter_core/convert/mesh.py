@@ -15,6 +15,7 @@ from .surface_net import QuadMesh, quad_normals, surface_net
 MAX_TRIANGLES = 380_000
 """For each 128 x 128 columns; beyond it, quads of the most even colour are not refined."""
 CREASE = np.cos(np.radians(38))  # faces that meet at more than this angle have an edge between them
+BUILT_CREASE = np.cos(np.radians(9))  # the same on buildings: ridges and hips are edges
 NORMAL_METRES = 0.6  # a colour from a surfel of the opposite normal counts as this far away (voxels, halved)
 KIND_METRES = 2.0  # and one of another kind of class
 _KINDS = np.array([{"building": 1, "tall_vegetation": 2}.get(c.kind, 0) for c in sem.CLASSES])
@@ -74,6 +75,7 @@ class _Triangles:
 def _corner_normals(net: QuadMesh) -> np.ndarray:
     """Normal of each quad's corners, float64 [Q, 4, 3]: mean of the quads at that vertex that are no crease away."""
     normal = quad_normals(net.vertices, net.quads)
+    crease = np.where(sem.is_in(net.class_id, sem.BUILDING_IDS), BUILT_CREASE, CREASE)
     vertex = net.quads.ravel()
     order = np.argsort(vertex, kind="stable")
     quad = order // 4
@@ -84,7 +86,7 @@ def _corner_normals(net: QuadMesh) -> np.ndarray:
         has = count[vertex[order]] > k
         rows = np.flatnonzero(has)
         other = normal[quad[start[vertex[order[rows]]] + k]]
-        near = (normal[quad[rows]] * other).sum(1) > CREASE
+        near = (normal[quad[rows]] * other).sum(1) > crease[quad[rows]]
         out[rows[near]] += other[near]
     corners = np.empty_like(out)
     corners[order] = out

@@ -17,7 +17,7 @@ from .solid import Solid
 REACH_SIGMA = 0.5  # voxels: how far a surfel's plane draws vertices
 STIFFNESS = 0.04  # pull towards the grid's own surface, relative to the surfels' weight
 FREEDOM = 0.9  # voxels a vertex may move from there
-SMOOTHING = {"crown": 2, "other": 4}  # rounds
+SMOOTHING = {"crown": 2, "building": 0, "other": 4}  # rounds; the surfels of buildings lie in planes already
 _AXES = np.eye(3, dtype=np.int64)
 
 
@@ -51,8 +51,10 @@ def surface_net(solid: Solid, position: np.ndarray, splats: Splats) -> QuadMesh:
     direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
     shape = np.array(solid.class_id.shape) - 1
     vertices = _drawn_to_planes(start, direction, ids, shape, position, splats)
-    crown = _per_vertex(sem.is_in(class_id, sem.TREE_IDS)[:, None].astype(float), quads, len(ids))[:, 0] > 0
-    vertices = _smoothed(vertices, quads, crown)
+    kinds = np.stack([sem.is_in(class_id, sem.TREE_IDS), sem.is_in(class_id, sem.BUILDING_IDS)], 1)
+    crown, building = (_per_vertex(kinds.astype(float), quads, len(ids)) > 0).T
+    rounds = np.select([building, crown], [SMOOTHING["building"], SMOOTHING["crown"]], SMOOTHING["other"])
+    vertices = _smoothed(vertices, quads, rounds)
     node = np.stack(np.unravel_index(ids, shape), 1)
     vertices = start + np.clip(vertices - start, -FREEDOM, FREEDOM)
     for axis in (0, 1):  # the scene's sides are straight
@@ -126,8 +128,9 @@ def _drawn_to_planes(start: np.ndarray, direction: np.ndarray, ids: np.ndarray, 
     return np.linalg.solve(matrix, (right + STIFFNESS * start)[..., None])[..., 0]
 
 
-def _smoothed(vertices: np.ndarray, quads: np.ndarray, crown: np.ndarray) -> np.ndarray:
-    """Noise along the normal is averaged away among neighbours that look the same way; edges stay."""
+def _smoothed(vertices: np.ndarray, quads: np.ndarray, rounds: np.ndarray) -> np.ndarray:
+    """Noise along the normal is averaged away among neighbours that look the same way, each vertex int [V] rounds long; edges
+    stay."""
     ends = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
     i, j = np.concatenate([ends, ends[:, ::-1]]).T
     n = len(vertices)
@@ -136,7 +139,7 @@ def _smoothed(vertices: np.ndarray, quads: np.ndarray, crown: np.ndarray) -> np.
         alike = np.clip((normal[i] * normal[j]).sum(1), 0, 1) ** 16
         height = ((vertices[j] - vertices[i]) * normal[i]).sum(1)  # of the neighbour over the own tangent plane
         move = 0.6 * np.bincount(i, alike * height, n) / (np.bincount(i, alike, n) + 1)
-        move[crown & (k >= SMOOTHING["crown"])] = 0
+        move[k >= rounds] = 0
         vertices = vertices + move[:, None] * normal
     return vertices
 

@@ -42,7 +42,7 @@ SOURCES = {
     "bald_rock": ("Bald Rock KY, Commonwealth of Kentucky, KyFromAbove", "public domain"),
     "synthetic": ("EarthCrafter's procedural generator", "GPL-3.0-or-later"),
 }
-WEIGHTS = {"woodford": 0.2, "autzen": 0.18, "frankfort": 0.17, "bald_rock": 0.08, "synthetic": 0.37}
+WEIGHTS = {"woodford": 0.18, "autzen": 0.17, "frankfort": 0.18, "bald_rock": 0.15, "synthetic": 0.32}
 """Share of the training crops by source; sources that a dataset lacks leave theirs to the others."""
 UNSEEN = {"frankfort": [WATER]}
 """Classes whose colour a survey is not to teach. The river at Frankfort ran olive with mud on the day of the flight, and as
