@@ -419,7 +419,8 @@ def finish_structure(coords: np.ndarray, class_id: np.ndarray, planes: Planes, e
     coords, class_id = coords[kept], class_id[kept]
     kept = ~floating(coords)
     painted = np.ascontiguousarray(planes.class_id[:h, :w][::-1])
-    surfaces = surfaces_of(coords[kept], class_id[kept], painted, voxel_size)
+    hint = planes.height[:h, :w][::-1]
+    surfaces = surfaces_of(coords[kept], class_id[kept], painted, voxel_size, hint)
     shell = framed_shell(surfaces, voxel_size)
     facing = wall_surface(shell, surfaces.footprint)
     coords = np.stack([shell.col, h - 1 - shell.row, shell.z], 1).astype(np.int32)

@@ -60,6 +60,23 @@ def test_a_painted_house_without_a_voxel_stays_ground_and_every_column_is_filled
     assert len(keys(made)) == 36 and set(shell.class_id) == {sem.HOUSE}
 
 
+def test_a_hint_sets_the_height_and_the_roof_keeps_its_form():
+    voxels, _, ids = small_scene.scene()
+    free = surfaces_of(voxels.coords, voxels.class_id, ids)
+    house, tree = ids == sem.HOUSE, ids == sem.BROADLEAF
+    hint = np.full(ids.shape, np.nan)
+    hint[house] = 11.0
+    held = surfaces_of(voxels.coords, voxels.class_id, ids, hint=hint)
+    assert held.top[house].max() == pytest.approx(11.0) and np.array_equal(held.top[~house], free.top[~house])
+    assert np.allclose(held.top[house] / held.top[house].max(), free.top[house] / free.top[house].max())
+    slope = 3 + np.arange(ids.shape[1]) * 0.2 * np.ones((len(ids), 1))
+    hint[:] = np.where(tree, slope, np.nan)  # numbers that differ are the form itself
+    held = surfaces_of(voxels.coords, voxels.class_id, ids, hint=hint)
+    assert np.allclose(held.top[tree], slope[tree]) and np.array_equal(held.top[house], free.top[house])
+    hint[:] = np.where(house, 0.2, np.nan)
+    assert surfaces_of(voxels.coords, voxels.class_id, ids, hint=hint).top[house].max() > 2
+
+
 def test_walls_stand_at_the_maps_border():
     painted = np.full((8, 8), sem.HOUSE, np.uint8)
     y, x = np.mgrid[:8, :8]

@@ -19,17 +19,20 @@ from .shell import Shell, Surfaces, build_shell
 
 LOWEST_ROOF, LOWEST_CROWN = 2.2, 1.5  # metres: what is lower on a painted building or tree is a hole
 HIGH_SHARE = 0.6  # of its patch's height: a tower or block of flats that is lower at some place has a hole there
+HINT_STEP = 0.5  # metres that the hints of one patch may differ and still be one number
 STRAY = 1.5  # metres by which a height may differ from the median around it
 RAMP = 0.12  # rise over run of a bridge's approach
 WAY_IDS = np.array([sem.ROAD, sem.PATH, sem.PARKING, sem.RAILWAY], np.uint8)
 
 
-def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, voxel_size: float = 1.0) -> Surfaces:
+def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, voxel_size: float = 1.0,
+                hint: np.ndarray | None = None) -> Surfaces:
     """Surfaces of decoded voxels in height above ground.
 
     Args:
         coords: int [N, 3], x east, y north, z; inside the map. class_id: uint8 [N].
         painted: uint8 [H, W], row 0 north, 0 where the voxels decide what a column is.
+        hint: float [H, W] metres above ground that buildings and crowns are to reach, NaN where free; None is free everywhere.
     """
     shape = painted.shape
     column = (shape[0] - 1 - coords[:, 1], coords[:, 0])
@@ -65,6 +68,8 @@ def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, v
     if house.any():
         top = np.where(house, smooth_planar(top, house, 3, 2), top)
         top = _regular_roofs(top, layout, house)
+    if hint is not None:
+        top = _as_hinted(top, layout, house | tree, hint)
     if deck.any():
         top = _level_decks(top, layout, deck)
     shrub = layout == sem.SHRUB
@@ -117,6 +122,27 @@ def _regular_roofs(top: np.ndarray, layout: np.ndarray, house: np.ndarray) -> np
         if roof is not None:
             out[box] = np.where(patch, roof, out[box])
     return out
+
+
+def _as_hinted(top: np.ndarray, layout: np.ndarray, group: np.ndarray, hint: np.ndarray) -> np.ndarray:
+    """Patches as high as their hint says: one number for a patch is the height of its highest point, a roof or crown keeps its
+    form; numbers that differ from cell to cell are the form."""
+    out = top.copy()
+    for _, box, patch in _patches(layout, group):
+        known = patch & np.isfinite(hint[box])
+        if not known.any():
+            continue
+        wanted, made = hint[box][known], out[box]
+        if np.ptp(wanted) > HINT_STEP:
+            made[known] = wanted
+        else:
+            made[patch] *= max(float(np.median(wanted)), _least_height(layout[box][patch][0])) / max(made[patch].max(), 0.1)
+    return out
+
+
+def _least_height(class_id: int) -> float:
+    """Metres that what stands on a painted cell of a building or tree has at least."""
+    return LOWEST_ROOF if class_id in sem.BUILDING_IDS else LOWEST_CROWN
 
 
 def _level_decks(top: np.ndarray, layout: np.ndarray, deck: np.ndarray) -> np.ndarray:
