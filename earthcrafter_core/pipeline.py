@@ -50,9 +50,9 @@ GUIDANCE = {"coarse": 1.5, "fine": 1.0, "texture": 1.0}
 TEMPERATURE = {"coarse": 1.0, "fine": 0.6, "texture": 0.6}
 """Spread of each stage's noise: below 1 samples keep to what is likely, with cleaner walls and fewer surprises."""
 
-TONE_SPREAD = 0.5
-"""How far the tone of a class as a whole strays from the class's mean, as a share of how far it strays in the data: lawns and
-roads that were photographed on different days are to lie side by side."""
+TONE_SPREAD, BUILT_SPREAD = 0.5, 0.8
+"""How far the tone of a class as a whole, and of a building, strays from the class's mean, as a share of how far it strays in the
+data: lawns and roads that were photographed on different days are to lie side by side."""
 LUMPY_IDS = np.append(sem.CROWN_IDS, sem.SHRUB)
 """Classes whose surface within a voxel TexVAE shapes; that of all others is known from the mended structure."""
 SHIFTS = ((0, 0), (4, 4), (2, 6), (6, 2))
@@ -506,7 +506,7 @@ def draw_tones(parts: Parts, net: TexFlow, seed: int) -> Tensor:
         own = palette[c, wall, :size[c, wall]]
         if len(own):
             drawn = own[np.random.default_rng([seed & (2 ** 64 - 1), c, wall, *(place + 1)]).integers(len(own))]
-            spread = 1.0 if place[0] >= 0 else TONE_SPREAD
+            spread = BUILT_SPREAD if place[0] >= 0 else TONE_SPREAD
             out[i] = *(own.mean(0) + spread * (drawn - own.mean(0))), 1
     return torch.from_numpy(out)
 

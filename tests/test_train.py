@@ -12,7 +12,7 @@ from earthcrafter_core.errors import BadInput, WeightsError
 from earthcrafter_core.models.condition import Condition
 from earthcrafter_core.models.config import DEFAULT
 from earthcrafter_core.models.struct_vae import StructVAE
-from earthcrafter_core.train import stages
+from earthcrafter_core.train import stages, trainer
 from earthcrafter_core.train.batches import Batch, drop_condition, drop_relief
 from earthcrafter_core.train import schedule
 from earthcrafter_core.train.evaluate import adherence, column_tops, iou
@@ -34,6 +34,7 @@ def small(monkeypatch):
     monkeypatch.setattr(stages.StructVaeStage, "size", 32)
     monkeypatch.setattr(stages.TexVaeStage, "size", 32)
     monkeypatch.setattr(stages.TexFlowStage, "size", 32)
+    monkeypatch.setattr(trainer, "MEASURED", 2)
 
 
 def settings(data, out, network="struct-vae", **more) -> TrainSettings:
