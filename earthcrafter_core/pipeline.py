@@ -51,8 +51,8 @@ TEMPERATURE = {"coarse": 1.0, "fine": 0.6, "texture": 0.6}
 """Spread of each stage's noise: below 1 samples keep to what is likely, with cleaner walls and fewer surprises."""
 
 TONE_SPREAD, BUILT_SPREAD = 0.5, 0.8
-"""How far the tone of a class as a whole, and of a building, strays from the class's mean, as a share of how far it strays in the
-data: lawns and roads that were photographed on different days are to lie side by side."""
+"""How far the tone of a class as a whole, and of a building, strays from the class's mean, as a share of how far it strays in
+the data: lawns and roads that were photographed on different days are to lie side by side."""
 LUMPY_IDS = np.append(sem.CROWN_IDS, sem.SHRUB)
 """Classes whose surface within a voxel TexVAE shapes; that of all others is known from the mended structure."""
 SHIFTS = ((0, 0), (4, 4), (2, 6), (6, 2))
