@@ -422,7 +422,7 @@ def finish_structure(coords: np.ndarray, class_id: np.ndarray, planes: Planes, e
     hint = planes.height[:h, :w][::-1]
     surfaces = surfaces_of(coords[kept], class_id[kept], painted, voxel_size, hint)
     shell = framed_shell(surfaces, voxel_size)
-    facing = wall_surface(shell, surfaces.footprint)
+    facing = wall_surface(shell, surfaces.footprint, voxel_size)
     coords = np.stack([shell.col, h - 1 - shell.row, shell.z], 1).astype(np.int32)
     order = np.lexsort((coords[:, 2], coords[:, 1], coords[:, 0]))
     return Structure(coords[order], shell.class_id[order], painted, np.ascontiguousarray(elevation[:h, :w][::-1], np.float32),

@@ -11,6 +11,7 @@ from earthcrafter_core.data.walls import straight_walls, wall_surface
 from earthcrafter_core.models.config import DEFAULT
 from earthcrafter_core.models.tex_vae import KnownSurface, TexVAE
 from earthcrafter_core.scene import classes as sem
+from earthcrafter_core.scene.voxels import GROUND_INDEX
 from earthcrafter_core.sparse.coords import Coords
 
 
@@ -84,6 +85,25 @@ def test_only_walls_change(house):
     flat = ~shell.side
     assert np.array_equal(surface.normal[flat], shell.normal[flat]) and np.array_equal(surface.offset[flat], shell.offset[flat])
     assert len(surface.corner) == 4 * 6 and np.allclose(np.linalg.norm(surface.corner_normal, axis=1), 1)
+
+
+def test_steps_of_a_sloping_roof_belong_to_the_roof_and_terraces_keep_their_walls():
+    footprint = np.zeros((24, 24), np.int32)
+    footprint[4:20, 4:20] = 1
+    layout = np.where(footprint > 0, sem.HOUSE, sem.LAWN).astype(np.uint8)
+    col = np.indices(footprint.shape)[1]
+    for top, upright in ((4 + 0.45 * (col - 4), False), (np.where(col < 12, 5.0, 14.0), True)):
+        lawn = np.full_like(layout, sem.LAWN)
+        shell = framed_shell(Surfaces(layout, lawn, np.zeros(layout.shape), footprint * top, footprint))
+        surface = wall_surface(shell, footprint)
+        inside = shell.side & (shell.col > 5) & (shell.col < 18) & (shell.row > 5) & (shell.row < 18)
+        assert inside.sum() > 10
+        if upright:
+            assert (surface.normal[inside][:, 2] == 0).all()
+        else:
+            assert (surface.normal[inside][:, 2] > 0.8).all()
+            place = shell.z[inside] - GROUND_INDEX + surface.offset[inside][:, 2]
+            assert np.abs(place - top[shell.row[inside], shell.col[inside]]).max() < 0.51
 
 
 def test_surfels_lie_in_a_known_surface_and_elsewhere_where_the_network_says(house):

@@ -15,6 +15,7 @@ from .shell import Shell
 RIGHT_ANGLED = 0.45  # share of the border that must agree on two directions, else walls are taken as curved
 SMOOTH = 1.2  # cells: standard deviation of the blur whose slope is the border's direction
 FARTHEST = 0.75  # cells between a border cell's middle and its wall
+STEP = 1.6  # voxels: a step in a roof up to this height is its slope
 CORNER = (-0.1, 1.0)  # cells between a corner cell's middle and its second wall
 _MARGIN = 4
 
@@ -48,14 +49,26 @@ class WallSurface:
     corner_offset: np.ndarray
 
 
-def wall_surface(shell: Shell, footprint: np.ndarray) -> WallSurface:
-    """The shell's normals and offsets, those of outer walls as `straight_walls` of the footprints [H, W] says."""
+def wall_surface(shell: Shell, footprint: np.ndarray, voxel_size: float = 1.0) -> WallSurface:
+    """The shell's normals and offsets, those of outer walls as `straight_walls` of the footprints [H, W] says.
+
+    Where a sloping roof steps up by a voxel, the voxels beneath the step belong to the roof, not to a wall.
+    """
     walls = straight_walls(footprint)
     at = shell.row, shell.col
     distance = walls.distance[:, at[0], at[1]]  # [2, N]
     own, corner = (np.flatnonzero(shell.side & np.isfinite(d)) for d in distance)
     normal, offset = shell.normal.astype(np.float32), shell.offset.astype(np.float32)
     normal[own], offset[own] = _upright(walls, 0, shell, own)
+    roof = np.zeros((*footprint.shape, 3), np.float32)
+    top = ~shell.side & (footprint[at] > 0)
+    roof[shell.row[top], shell.col[top]] = normal[top]
+    inner = np.flatnonzero(shell.side & (footprint[at] > 0) & ~np.isfinite(distance[0]))
+    deepest = np.zeros(footprint.shape)
+    np.maximum.at(deepest, (shell.row[inner], shell.col[inner]), shell.depth[inner])
+    step = inner[deepest[shell.row[inner], shell.col[inner]] <= STEP * voxel_size]
+    normal[step] = roof[shell.row[step], shell.col[step]]
+    offset[step] = np.minimum(shell.depth[step] / voxel_size, 0.5)[:, None] * (0, 0, 1)
     return WallSurface(normal, offset, corner, *_upright(walls, 1, shell, corner))
 
 
