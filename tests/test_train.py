@@ -31,7 +31,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(stages.StructVaeStage, "size", 32)
+    monkeypatch.setattr(stages.StructVaeStage, "size", 16)  # an untrained decoder keeps every candidate
     monkeypatch.setattr(stages.TexVaeStage, "size", 32)
     monkeypatch.setattr(stages.TexFlowStage, "size", 32)
     monkeypatch.setattr(trainer, "MEASURED", 2)
