@@ -47,8 +47,9 @@ STAGES = {"load": 0.04, "coarse": 0.1, "fine": 0.14, "voxels": 0.05, "surfaces":
 """Stages and their share of the time, measured on two cores."""
 GUIDANCE = {"coarse": 1.5, "fine": 1.0, "texture": 1.0}
 """Guidance of each stage where none is asked for, by layout adherence and IoU on held-out places."""
-TEMPERATURE = {"coarse": 1.0, "fine": 0.6, "texture": 0.6}
-"""Spread of each stage's noise: below 1 samples keep to what is likely, with cleaner walls and fewer surprises."""
+TEMPERATURE = {"coarse": 1.0, "fine": 0.6, "texture": 0.75, "facade": 0.95}
+"""Spread of each stage's noise, in the texture that of walls apart: below 1 samples keep to what is likely, with cleaner forms
+and fewer surprises. Windows are surprises."""
 
 TONE_SPREAD, BUILT_SPREAD = 0.5, 0.8
 """How far the tone of a class as a whole, and of a building, strays from the class's mean, as a share of how far it strays in
@@ -330,6 +331,13 @@ def _noise(seed: int, stage: str, coords: np.ndarray, channels: int) -> Tensor:
     return place_noise(seed, stage, coords, channels) * TEMPERATURE[stage]
 
 
+def texture_noise(seed: int, coords: np.ndarray, wall: np.ndarray) -> Tensor:
+    """The texture's noise float32 [N, 8]; wall: bool [N] voxels of buildings' walls, which have a temperature of their own."""
+    noise = _noise(seed, "texture", coords, TEXTURE_LATENT)
+    noise[torch.from_numpy(wall)] *= TEMPERATURE["facade"] / TEMPERATURE["texture"]
+    return noise
+
+
 def _smooth(plane: Tensor) -> Tensor:
     """3 x 3 binomial filter of [Y, X]: a sampled relief carries noise from cell to cell that no ground has."""
     k = torch.tensor([1.0, 2.0, 1.0], device=plane.device)
@@ -346,19 +354,20 @@ def sample_fine(planes: Planes, grid: Tensor, models: Models, side: int, run: Ru
     def features(c: Condition, here: Coords, _rows: Tensor, _empty: bool) -> tuple:
         return net.cells(net.condition(c), here)
 
-    x = _sample_sparse("fine", net, features, cells.bxyz, LATENT, planes, side, models.device, run, step)
+    noise = _noise(run.settings.seed, "fine", cells.bxyz[:, 1:].cpu().numpy(), LATENT)
+    x = _sample_sparse("fine", net, features, cells.bxyz, noise, planes, side, models.device, run, step)
     valid = valid_cells(x) | (cells.bxyz[:, 3] == 0)
     return Coords(cells.bxyz[valid]), models.struct_vae.denormalise(x[valid])
 
 
 def _sample_sparse(stage: str, net: FineFlow | TexFlow, features: Callable[[Condition, Coords, Tensor, bool], tuple],
-                   bxyz: Tensor, channels: int, planes: Planes, side: int, device: str, run: Run,
+                   bxyz: Tensor, noise: Tensor, planes: Planes, side: int, device: str, run: Run,
                    step: Callable[[int, int], None], shifts: Sequence[tuple[int, int]] = ((0, 0),)) -> Tensor:
     """Sample a flow over sparse voxels on the whole canvas, window by window; float32 [N, channels].
 
     Args:
         stage: "fine" (voxels are cells) or "texture". features: of (condition, coords in the window, their rows, whether
-            nothing is to be said of them). bxyz: int64 [N, 4]. side: cells along one side of a window.
+            nothing is to be said of them). bxyz: int64 [N, 4]. noise: float32 [N, C]. side: cells along one side of a window.
         shifts: (x, y) voxels that the network's grid is moved by, one after another from step to step.
     """
     s, cell = run.settings, 1 if stage == "fine" else CELL
@@ -381,9 +390,8 @@ def _sample_sparse(stage: str, net: FineFlow | TexFlow, features: Callable[[Cond
         return [window(w, empty) for w in tiling.windows(planes.shape, side, side * 3 // 4)]
 
     guidance = s.guidance_of(stage)
-    noise = _noise(s.seed, stage, bxyz[:, 1:].cpu().numpy(), channels).to(device)
-    return sample(tiling.blend_sparse(parts(False)), noise, s.steps, guidance=guidance, on_step=step, cancel=run.cancel,
-                  unconditional=tiling.blend_sparse(parts(True)) if guidance != 1 else None)
+    return sample(tiling.blend_sparse(parts(False)), noise.to(device), s.steps, guidance=guidance, on_step=step,
+                  cancel=run.cancel, unconditional=tiling.blend_sparse(parts(True)) if guidance != 1 else None)
 
 
 def _cells_of(grid: Tensor) -> Coords:
@@ -494,7 +502,8 @@ def sample_texture(structure: Structure, models: Models, run: Run, step: Callabl
         return net.voxels(net.condition(c), here, ids[rows] * said, tone[rows] * said)
 
     with autocast(device):
-        x = _sample_sparse("texture", net, features, bxyz, TEXTURE_LATENT, planes, side, device, run, step, SHIFTS)
+        noise = texture_noise(run.settings.seed, structure.coords, parts.wall[parts.part])
+        x = _sample_sparse("texture", net, features, bxyz, noise, planes, side, device, run, step, SHIFTS)
     return models.tex_vae.denormalise(x)
 
 
