@@ -77,6 +77,13 @@ def test_a_hint_sets_the_height_and_the_roof_keeps_its_form():
     assert surfaces_of(voxels.coords, voxels.class_id, ids, hint=hint).top[house].max() > 2
 
 
+def test_no_tree_is_as_tall_as_the_tower_beside_it():
+    painted = np.array([[sem.TOWER, sem.BROADLEAF, sem.LAWN]], np.uint8)
+    coords = np.array([[0, 0, 75], [1, 0, 5], [1, 0, 14], [1, 0, 75], [2, 0, 5]])
+    decoded = np.array([sem.TOWER, sem.LAWN, sem.BROADLEAF, sem.BROADLEAF, sem.LAWN], np.uint8)
+    assert surfaces_of(coords, decoded, painted).top.tolist() == [[70, 9, 0]]
+
+
 def test_walls_stand_at_the_maps_border():
     painted = np.full((8, 8), sem.HOUSE, np.uint8)
     y, x = np.mgrid[:8, :8]

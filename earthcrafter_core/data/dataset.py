@@ -44,9 +44,9 @@ SOURCES = {
 }
 WEIGHTS = {"woodford": 0.18, "autzen": 0.17, "frankfort": 0.18, "bald_rock": 0.15, "synthetic": 0.32}
 """Share of the training crops by source; sources that a dataset lacks leave theirs to the others."""
-UNSEEN = {"frankfort": [WATER]}
-"""Classes whose colour a survey is not to teach. The river at Frankfort ran olive with mud on the day of the flight, and as
-most of the water here it would give that colour to every painted lake."""
+UNSEEN = {"frankfort": [WATER], "autzen": [WATER]}
+"""Classes whose colour a survey is not to teach. The rivers ran olive with mud at Frankfort and black under trees at Eugene on
+the days of the flights, and as most of the water here they would give those colours to every painted lake."""
 
 
 # ---------------------------------------------------------------------------------------------------------- building

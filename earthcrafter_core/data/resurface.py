@@ -18,6 +18,7 @@ from .roofs import neighbours, regular_roof
 from .shell import Shell, Surfaces, build_shell
 
 LOWEST_ROOF, LOWEST_CROWN = 2.2, 1.5  # metres: what is lower on a painted building or tree is a hole
+TALLEST_CROWN = 42.0  # metres: what is higher beside a tower was meant for the tower
 HIGH_SHARE = 0.6  # of its patch's height: a tower or block of flats that is lower at some place has a hole there
 HINT_STEP = 0.5  # metres that the hints of one patch may differ and still be one number
 STRAY = 1.5  # metres by which a height may differ from the median around it
@@ -61,7 +62,7 @@ def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, v
     house, tree, deck = sem.is_in(layout, sem.BUILDING_IDS), sem.is_in(layout, sem.CROWN_IDS), layout == sem.BRIDGE
     top = ground.copy()
     roof = highest(sem.is_in(class_id, sem.BUILDING_IDS))
-    crown = highest(sem.is_in(class_id, sem.CROWN_IDS))
+    crown = highest(sem.is_in(class_id, sem.CROWN_IDS) & (height <= TALLEST_CROWN))
     for group, level, lowest in ((house, roof, LOWEST_ROOF), (tree, crown, LOWEST_CROWN),
                                  (deck, highest(class_id == sem.BRIDGE), -np.inf)):
         top = np.where(group, _mended(np.where(level >= lowest, level, np.nan), layout, group, ground), top)

@@ -15,7 +15,7 @@ for _id, _rgb in {
     c.PARKING: (101, 101, 105), c.RAILWAY: (122, 110, 99), c.BRIDGE: (142, 139, 134), c.LAWN: (92, 116, 58),
     c.MEADOW: (120, 123, 68), c.SHRUB: (76, 92, 48), c.BROADLEAF: (62, 84, 38), c.CONIFER: (42, 64, 42),
     c.CROPLAND: (142, 132, 76), c.SOIL: (146, 116, 86), c.SAND: (206, 188, 152), c.ROCK: (132, 126, 118),
-    c.SNOW: (214, 219, 228), c.WATER: (54, 76, 82), c.POOL: (86, 168, 188), c.SPORTS: (84, 124, 62),
+    c.SNOW: (214, 219, 228), c.WATER: (54, 76, 82), c.POOL: (86, 168, 188), c.SPORTS: (72, 140, 72),
     c.ORCHARD: (84, 100, 50),
 }.items():
     BASE[_id] = _rgb
