@@ -23,7 +23,7 @@ SIZE = (960, 540)
 VIEWS = {  # name: camera's place and what it looks at, metres; the height above the ground under it; lens in mm
     "oblique": ((156.0, -62.0, 104.0), (64.0, 54.0, 0.0), 29.0),
     "top": ((64.0, 64.0, 300.0), (64.0, 64.0, 0.0), 43.0),
-    "street": ((3.0, 39.6, 3.2), (60.0, 54.0, 5.0), 26.0),
+    "street": ((100.0, 13.2, 2.0), (60.0, 30.0, 6.0), 22.0),
 }
 
 
