@@ -93,7 +93,7 @@ def test_flows_on_voxels(c, scene):
     out = fine(torch.randn(len(cells), configs.LATENT), cells, torch.rand(2), fine.cells(fine.condition(condition()), cells))
     assert out.shape == (len(cells), configs.LATENT)
     texture = TexFlow(c.tex_flow, c.condition)
-    features = texture.voxels(texture.condition(condition()), coords, ids)
+    features = texture.voxels(texture.condition(condition()), coords, ids, torch.rand(len(coords), 4))
     out = texture(torch.randn(len(coords), configs.TEXTURE_LATENT), coords, torch.rand(2), features)
     assert out.shape == (len(coords), configs.TEXTURE_LATENT)
     out.sum().backward()
@@ -178,13 +178,15 @@ def test_a_texture_flow_that_knows_nothing_gives_each_class_its_own_latent(scene
     flow = TexFlow(c.tex_flow, c.condition)
     noise = torch.randn(len(ids), 8, generator=torch.Generator().manual_seed(0))
     latent = torch.where(ids[:, None] == 1, 2.0, -1.0) + 0.5 * noise
-    flow.measure_prior(latent, ids)
+    tone = torch.zeros(len(ids), 4)  # of no part is the tone known
+    flow.measure_prior(latent, ids, tone)
     assert torch.allclose(flow.prior_mean[1], torch.full((8,), 2.0), atol=0.3) and (flow.prior_mean[3] == 0).all()
     torch.nn.init.zeros_(flow.unet.out.weight)
     torch.nn.init.zeros_(flow.unet.out.bias)
-    x1 = flow(torch.randn(len(ids), 8), coords, torch.zeros(2), flow.voxels(flow.condition(condition()), coords, ids))
+    features = flow.voxels(flow.condition(condition()), coords, ids, tone)
+    x1 = flow(torch.randn(len(ids), 8), coords, torch.zeros(2), features)
     assert torch.allclose(x1, flow.prior_mean[ids], atol=1e-4)
-    late = flow(latent, coords, torch.full((2,), 0.999), flow.voxels(flow.condition(condition()), coords, ids))
+    late = flow(latent, coords, torch.full((2,), 0.999), features)
     assert torch.allclose(late, latent, atol=0.05)
 
 

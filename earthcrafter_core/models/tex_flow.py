@@ -60,20 +60,24 @@ class TexFlow(nn.Module):
     def measure_prior(self, latent: Tensor, class_id: Tensor, tone: Tensor) -> None:
         """Set what is known of each class from normalised latents [N, 8] of classes [N] and tones [N, 4]; class 0 stays."""
         away, shift = torch.zeros_like(latent), torch.zeros_like(tone[:, :3])
-        known = tone[:, 3] > 0
+        told = torch.zeros_like(class_id, dtype=torch.bool)
         for c in range(1, NUM_CLASSES):
             own = class_id == c
-            told = own & known
-            if int(told.sum()) > _FEWEST:
-                self.prior_mean[c], self.tone_mean[c] = latent[own].mean(0), tone[told, :3].mean(0)
-                away[own], shift[told] = latent[own] - self.prior_mean[c], tone[told, :3] - self.tone_mean[c]
-        self.tone_effect.copy_(torch.linalg.lstsq(shift[known], away[known]).solution)
+            known = own & (tone[:, 3] > 0)
+            if int(own.sum()) > _FEWEST:
+                self.prior_mean[c] = latent[own].mean(0)
+                away[own] = latent[own] - self.prior_mean[c]
+                self.prior_std[:, c] = away[own].std(0).clamp(min=0.1)
+            if int(known.sum()) > _FEWEST:
+                self.tone_mean[c] = tone[known, :3].mean(0)
+                shift[known] = tone[known, :3] - self.tone_mean[c]
+                told |= known
+        if not bool(told.any()):
+            return
+        self.tone_effect.copy_(torch.linalg.lstsq(shift[told], away[told]).solution)
         rest = away - shift @ self.tone_effect
-        for c in range(1, NUM_CLASSES):
-            own = class_id == c
-            if int((own & known).sum()) > _FEWEST:
-                self.prior_std[0, c] = away[own].std(0).clamp(min=0.1)
-                self.prior_std[1, c] = rest[own & known].std(0).clamp(min=0.1)
+        for c in class_id[told].unique().tolist():
+            self.prior_std[1, c] = rest[told & (class_id == c)].std(0).clamp(min=0.1)
 
     def measure_palette(self, class_id: Tensor, wall: Tensor, tone: Tensor) -> None:
         """Keep up to PALETTE tones for each class, walls apart, of parts with class [P], wall bool [P] and tone [P, 4]."""
