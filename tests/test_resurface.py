@@ -84,6 +84,18 @@ def test_no_tree_is_as_tall_as_the_tower_beside_it():
     assert surfaces_of(coords, decoded, painted).top.tolist() == [[70, 9, 0]]
 
 
+def test_a_tree_alone_is_no_pillar():
+    painted = np.full((20, 20), sem.LAWN, np.uint8)
+    painted[8:11, 8:11] = sem.BROADLEAF
+    y, x = (a.ravel() for a in np.mgrid[:20, :20])
+    tree = painted[::-1].ravel() == sem.BROADLEAF
+    high = 5 + np.where(np.arange(tree.sum()) % 3 > 0, 35, 12)
+    coords = np.concatenate([np.stack([x, y, np.full(len(x), 5)], 1), np.stack([x[tree], y[tree], high], 1)])
+    ids = np.concatenate([np.full(len(x), sem.LAWN), np.full(tree.sum(), sem.BROADLEAF)]).astype(np.uint8)
+    top = surfaces_of(coords, ids, painted).top[painted == sem.BROADLEAF]
+    assert (top == 12).all()
+
+
 def test_walls_stand_at_the_maps_border():
     painted = np.full((8, 8), sem.HOUSE, np.uint8)
     y, x = np.mgrid[:8, :8]

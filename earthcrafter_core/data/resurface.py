@@ -19,6 +19,7 @@ from .shell import Shell, Surfaces, build_shell
 
 LOWEST_ROOF, LOWEST_CROWN = 2.2, 1.5  # metres: what is lower on a painted building or tree is a hole
 TALLEST_CROWN = 42.0  # metres: what is higher beside a tower was meant for the tower
+SLENDER = 8.0, 3.0  # metres, and metres for each cell that a group of trees is wide: what is higher likewise
 HIGH_SHARE = 0.6  # of its patch's height: a tower or block of flats that is lower at some place has a hole there
 HINT_STEP = 0.5  # metres that the hints of one patch may differ and still be one number
 STRAY = 1.5  # metres by which a height may differ from the median around it
@@ -102,6 +103,9 @@ def _mended(level: np.ndarray, layout: np.ndarray, group: np.ndarray, ground: np
         if known.any():
             if c in (sem.APARTMENTS, sem.TOWER):
                 known &= there > HIGH_SHARE * np.quantile(there[known], 0.75)
+            elif c in sem.CROWN_IDS:
+                low_enough = known & (there - out[box] <= SLENDER[0] + SLENDER[1] * 2 * np.sqrt(patch.sum() / np.pi))
+                known = low_enough if low_enough.any() else known
             heights = _without_strays(_nearest(there, known, 0.0), patch)
             out[box] = np.where(patch, heights, out[box])
     return out

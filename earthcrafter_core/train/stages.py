@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +27,8 @@ from ..weights import store
 from .batches import Batch, drop_condition, drop_relief, drop_tones
 
 Figures = dict[str, float]
+ENCODED = 24
+"""Batches that are encoded to measure latents."""
 
 
 class Stage(Protocol):
@@ -89,7 +92,7 @@ class StructVaeStage(_Crops):
         return self.module.loss(batch.coords, batch.class_id, drop_condition(batch.maps, rng))
 
     def statistics(self, batches: Iterable[Batch]) -> None:
-        latents = torch.cat([self.module.encoder(b.coords, b.class_id)[1] for b in batches])
+        latents = torch.cat([self.module.encoder(b.coords, b.class_id)[1] for b in islice(batches, ENCODED)])
         set_statistics(self.module, latents)
 
 
@@ -171,7 +174,7 @@ class TexVaeStage(_Crops):
         return torch.stack(losses).mean(), -10 * math.log10(max(float(np.mean(errors)), 1e-8))
 
     def statistics(self, batches: Iterable[Batch]) -> None:
-        set_statistics(self.module, torch.cat([self.module.encode(b.features(), b.coords)[0] for b in batches]))
+        set_statistics(self.module, torch.cat([self.module.encode(b.features(), b.coords)[0] for b in islice(batches, ENCODED)]))
 
 
 class CoarseStage(_Crops):
@@ -259,7 +262,7 @@ class TexFlowStage(_Crops):
         store.load("tex-vae", self.vae, folder, c.name)
 
     def prepare(self, batches: Iterable[Batch]) -> None:
-        voxels = [[x[b.seen] for x in (self.latent(b), b.class_id, b.spread(b.part_tones))] for b in batches]
+        voxels = [[x[b.seen] for x in (self.latent(b), b.class_id, b.spread(b.part_tones))] for b in islice(batches, ENCODED)]
         self.module.measure_prior(*(torch.cat(x) for x in zip(*voxels)))
 
     def statistics(self, batches: Iterable[Batch]) -> None:

@@ -22,8 +22,8 @@ from ..precision import autocast
 from ..weights import store
 from .stages import STAGES, Stage, stage_of
 
-MEASURED = 24
-"""Batches that a stage measures before a training from nothing, and after any."""
+MEASURED = 200
+"""Batches that a stage may measure before a training from nothing, and after any; it takes as many as it needs."""
 
 
 @dataclass
