@@ -174,7 +174,8 @@ class TexVaeStage(_Crops):
         return torch.stack(losses).mean(), -10 * math.log10(max(float(np.mean(errors)), 1e-8))
 
     def statistics(self, batches: Iterable[Batch]) -> None:
-        set_statistics(self.module, torch.cat([self.module.encode(b.features(), b.coords)[0] for b in islice(batches, ENCODED)]))
+        latents = [self.module.encode(b.features(), b.coords)[0] for b in islice(batches, ENCODED)]
+        set_statistics(self.module, torch.cat(latents))
 
 
 class CoarseStage(_Crops):
