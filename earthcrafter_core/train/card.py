@@ -68,7 +68,7 @@ def card(weights: Path, data: Path, evaluation: Path, note: str = "") -> str:
     if measured["textured"] < 2:  # one tile has no spread
         table = {k: v for k, v in table.items() if not k.endswith("_spread")}
     lines += [f"| {label} | {floor} | {table[key]:.3f} |" for key, (label, floor) in FLOORS.items() if key in table]
-    lines += ["", "## Limits", "", "Trained for an hour each, not days. Facades and the colour of water are learnt from synthetic "
+    lines += ["", "## Limits", "", "Trained for an hour each. Facades and the colour of water are learnt from synthetic "
               "scenes alone. Classes that the four LiDAR places lack (towers, conifers, snow, sand, rock, orchards, railways, "
               "sports fields) look as the generator makes them.", ""]
     return "\n".join(lines)
