@@ -51,7 +51,7 @@ TEMPERATURE = {"coarse": 1.0, "fine": 0.6, "texture": 0.75, "facade": 0.95}
 """Spread of each stage's noise, in the texture that of walls apart: below 1 samples keep to what is likely, with cleaner forms
 and fewer surprises. Windows are surprises."""
 
-TONE_SPREAD, BUILT_SPREAD = 0.35, 0.8
+TONE_SPREAD, BUILT_SPREAD = 0.35, 0.9
 """How far the tone of a class as a whole, and of a building, strays from the class's mean, as a share of how far it strays in
 the data: lawns and roads that were photographed on different days are to lie side by side."""
 LUMPY_IDS = np.append(sem.CROWN_IDS, sem.SHRUB)

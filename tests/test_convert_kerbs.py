@@ -51,3 +51,13 @@ def test_further_splats_are_left_alone():
     made = smooth_kerbs(voxels.coords, voxels.class_id, more)
     assert np.array_equal(made.sh[:-8], smooth_kerbs(voxels.coords, voxels.class_id, splats).sh)
     assert np.array_equal(made.sh[-8:], splats.sh[:8])
+
+
+def test_a_step_down_has_the_colour_of_what_lies_on_it():
+    voxels, splats, _ = small_scene.scene()
+    lawn = np.flatnonzero(voxels.class_id == sem.LAWN)[0]
+    coords = np.concatenate([voxels.coords, voxels.coords[lawn:lawn + 1] - [0, 0, 1]])
+    more = type(splats)(*(np.concatenate([getattr(splats, k), getattr(splats, k)[:4]]) for k in splats.__dataclass_fields__))
+    more.sh[-4:] = 9.0
+    made = smooth_kerbs(coords, np.append(voxels.class_id, np.uint8(sem.LAWN)), more)
+    assert np.array_equal(made.sh[-4:], splats.sh[4 * lawn:4 * lawn + 4])

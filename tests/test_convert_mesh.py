@@ -80,10 +80,12 @@ def test_the_same_every_time(mesh):
     assert glb_bytes(again) == glb_bytes(mesh)
 
 
-def test_crown_closes_and_hangs_over_its_ground(mesh):
+def test_crown_closes_and_hangs_over_its_ground_on_a_trunk(mesh):
     crown = mesh.face_class == sem.BROADLEAF
-    n, z = face_normals(mesh)[crown], mesh.vertices[mesh.faces[crown]].mean(1)[:, 2]
-    assert (n[:, 2] < -0.5).any() and z.min() > 2
+    n, centre = face_normals(mesh)[crown], mesh.vertices[mesh.faces[crown]].mean(1)
+    trunk = centre[:, 2] < 2
+    assert (n[~trunk][:, 2] < -0.5).any() and np.ptp(centre[~trunk][:, :2], 0).min() > 5
+    assert trunk.any() and centre[:, 2].min() < 0.6 and np.ptp(centre[trunk][:, :2], 0).max() < 3
     ground = (mesh.face_class == sem.LAWN) & (np.abs(face_normals(mesh)[:, 2]) > 0.99)
     centre = mesh.vertices[mesh.faces[ground]].mean(1)
     assert (np.linalg.norm(centre[:, :2] - [30, SIZE - 9.5], axis=1) < 2).any()  # lawn below the crown

@@ -96,6 +96,17 @@ def test_a_tree_alone_is_no_pillar():
     assert (top == 12).all()
 
 
+def test_the_ground_slopes_and_water_lies_level():
+    painted = np.full((20, 40), sem.LAWN, np.uint8)
+    painted[:, 20:] = sem.WATER
+    y, x = (a.ravel() for a in np.mgrid[:20, :40])
+    rng = np.random.default_rng(0)
+    z = np.where(x < 10, 7, np.where(x < 20, 6, 5 + (rng.random(len(x)) < 0.2)))
+    s = surfaces_of(np.stack([x, y, z], 1), painted[::-1].ravel(), painted)
+    assert (s.ground[:, 20:] == 0).all() and np.abs(np.diff(s.ground[:, :20], axis=1)).max() < 0.5
+    assert s.ground[:, 3] == pytest.approx(2.0, abs=0.1) and s.ground[:, 15] == pytest.approx(1.0, abs=0.1)
+
+
 def test_walls_stand_at_the_maps_border():
     painted = np.full((8, 8), sem.HOUSE, np.uint8)
     y, x = np.mgrid[:8, :8]

@@ -21,9 +21,9 @@ import town  # noqa: E402
 PACKAGE = "bl_ext.user_default.earthcrafter"
 SIZE = (960, 540)
 VIEWS = {  # name: camera's place and what it looks at, metres; the height above the ground under it; lens in mm
-    "oblique": ((156.0, -62.0, 104.0), (64.0, 54.0, 0.0), 29.0),
+    "oblique": ((176.0, -88.0, 124.0), (58.0, 58.0, 26.0), 30.0),
     "top": ((64.0, 64.0, 300.0), (64.0, 64.0, 0.0), 43.0),
-    "street": ((100.0, 13.2, 2.0), (60.0, 30.0, 6.0), 22.0),
+    "street": ((31.6, 5.0, 2.3), (33.4, 60.0, 8.0), 24.0),
 }
 
 
@@ -70,9 +70,9 @@ def ground(obj: bpy.types.Object, x: float, y: float) -> float:
 def light(scene: bpy.types.Scene) -> None:
     """Afternoon sun and a clear sky."""
     sun = bpy.data.lights.new("Sun", "SUN")
-    sun.energy, sun.angle, sun.color = 5.0, math.radians(1.0), (1.0, 0.93, 0.82)
+    sun.energy, sun.angle, sun.color = 4.2, math.radians(1.0), (1.0, 0.93, 0.82)
     obj = bpy.data.objects.new("Sun", sun)
-    obj.rotation_euler = (math.radians(50), 0, math.radians(-38))
+    obj.rotation_euler = (math.radians(48), 0, math.radians(22))
     scene.collection.objects.link(obj)
     world = bpy.data.worlds.new("Sky")
     scene.world = world

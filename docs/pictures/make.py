@@ -28,7 +28,7 @@ from earthcrafter_core.scene import classes as sem  # noqa: E402
 from earthcrafter_core.scene.layout import Layout  # noqa: E402
 from earthcrafter_core.scene.splats import Splats  # noqa: E402
 
-WIDTH, HEIGHT = 640, 420
+WIDTH, HEIGHT, SEED = 640, 420, 5
 PLACES = {"woodford": 4, "autzen": 0}  # source: which of its held-out tiles
 
 
@@ -70,7 +70,7 @@ def real(data: Path, models: Models) -> None:
         write_layout(HERE / f"{source}_layout.png", Layout(tile.layout), source)
         parts = [("layout", palette_picture(tile.layout, HEIGHT)),
                  ("the real place (LiDAR)", oblique(training_to_scene(tile)[1], side))]
-        parts.append(("generated", oblique(made(Layout(tile.layout), models, 1), side)))
+        parts.append(("generated", oblique(made(Layout(tile.layout), models, SEED), side)))
         titled(parts).save(HERE / f"real_{source}.png", optimize=True)
         print(HERE / f"real_{source}.png")
 
@@ -90,7 +90,7 @@ def swatches(models: Models) -> None:
     layout = swatch_layout()
     write_layout(HERE / "swatches_layout.png", layout, "swatches")
     side, size = layout.class_id.shape[0], 620
-    splats = made(layout, models, 3)
+    splats = made(layout, models, SEED)
     map_ = Image.fromarray(palette_picture(layout.class_id, size))
     draw = ImageDraw.Draw(map_)
     for c in sem.CLASSES[1:]:

@@ -1,7 +1,8 @@
 """Borders on the ground finer than the cells of the map: a road painted askew gets a smooth kerb, not a flight of steps.
 
 The four surfels of a ground voxel lie half a voxel apart. On that grid each class's area is blurred and the strongest wins;
-a surfel that changes sides takes the colour of the nearest one that was there.
+a surfel that changes sides takes the colour of the nearest one that was there. Where the ground steps down, the step has the
+colour of what lies on it.
 """
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ BLUR = 1.3  # standard deviation in surfels: rounds steps of three voxels, and l
 
 
 def smooth_kerbs(coords: np.ndarray, class_id: np.ndarray, splats: Splats, voxel_size: float = 1.0) -> Splats:
-    """Splats of a flattened scene with smooth borders between the classes on the ground.
+    """Splats of a flattened scene with smooth borders between the classes on the ground, and steps of one colour with it.
 
     Args:
         coords: int [N, 3] voxels. class_id: uint8 [N]. splats: four for each voxel in their order, then any others; metres.
@@ -35,11 +36,24 @@ def smooth_kerbs(coords: np.ndarray, class_id: np.ndarray, splats: Splats, voxel
     here = np.where(owner >= 0, np.repeat(class_id, FINE * FINE)[np.maximum(owner, 0)], 0)
     wanted = smoothed_classes(here)
     sh = splats.sh.copy()
+    below, above = _steps(coords, ground)
+    each = np.arange(FINE * FINE)
+    sh[(below[:, None] * FINE * FINE + each).ravel()] = splats.sh[(above[:, None] * FINE * FINE + each).ravel()]
     for c in np.unique(wanted[wanted != here]):
         moved = (wanted == c) & (here != c)
         x, y = ndimage.distance_transform_edt(here != c, return_distances=False, return_indices=True)
         sh[owner[moved]] = splats.sh[owner[x[moved], y[moved]]]
     return replace(splats, sh=sh)
+
+
+def _steps(coords: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ground voxels that lie below others of their column, and the highest of that column; int64 [M] each."""
+    top = np.full(tuple(coords[:, :2].max(0) + 1), -1, np.int64)
+    rows = np.flatnonzero(ground)
+    rows = rows[np.argsort(coords[rows, 2], kind="stable")]  # the highest is written last
+    top[coords[rows, 0], coords[rows, 1]] = rows
+    highest = top[coords[rows, 0], coords[rows, 1]]
+    return rows[rows != highest], highest[rows != highest]
 
 
 def smoothed_classes(ids: np.ndarray) -> np.ndarray:

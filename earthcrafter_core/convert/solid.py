@@ -11,6 +11,7 @@ from ..scene.voxels import VoxelScene
 
 CROWN_WINDOW = 5  # voxels: the base of a crown is the lowest crown voxel this near
 FOREST_WINDOW = 11  # voxels: where everything this near is crown, the space below cannot be seen and is filled
+TRUNK_WINDOW = 7  # voxels: crowns whose tops are this near share a trunk
 FLOATERS = 4  # pieces of at most this many voxels that touch nothing are left out
 FAR = 1 << 20
 
@@ -88,7 +89,7 @@ def _fill(inner: np.ndarray, mask: np.ndarray, class_id: np.ndarray) -> None:
 
 
 def _fill_crowns(inner: np.ndarray, crown: np.ndarray, ground: np.ndarray, level: np.ndarray) -> None:
-    """Crowns are solid from their top to the lowest crown voxel nearby; inside a forest, to the ground."""
+    """Crowns are solid from their top to the lowest crown voxel nearby; inside a forest and where a trunk is, to the ground."""
     has = crown.any(2)
     if not has.any():
         return
@@ -103,7 +104,19 @@ def _fill_crowns(inner: np.ndarray, crown: np.ndarray, ground: np.ndarray, level
     base = ndimage.minimum_filter(np.where(has, low, FAR), CROWN_WINDOW, mode="nearest")
     inside = ndimage.minimum_filter(has, FOREST_WINDOW, mode="nearest")
     base = np.where(inside, ground, np.maximum(base, ground + 1))
+    base = np.where(_trunks(top) & ~inside, ground, base)
     _fill(inner, has[..., None] & (level >= base[..., None]) & (level <= top[..., None]), _top_class(inner, crown))
+
+
+def _trunks(top: np.ndarray) -> np.ndarray:
+    """One column for each crown, its highest, that stands on the ground; top: int [X, Y], -1 where there is none."""
+    peak = (top >= 0) & (top == ndimage.maximum_filter(top, TRUNK_WINDOW, mode="nearest"))
+    label, count = ndimage.label(peak, np.ones((3, 3)))
+    out = np.zeros(top.shape, bool)
+    if count:
+        middle = np.rint(ndimage.center_of_mass(peak, label, np.arange(1, count + 1))).astype(int)
+        out[tuple(middle.T)] = True
+    return out & (top >= 0)
 
 
 def _drop_floaters(inner: np.ndarray) -> None:

@@ -24,6 +24,8 @@ HIGH_SHARE = 0.6  # of its patch's height: a tower or block of flats that is low
 HINT_STEP = 0.5  # metres that the hints of one patch may differ and still be one number
 STRAY = 1.5  # metres by which a height may differ from the median around it
 RAMP = 0.12  # rise over run of a bridge's approach
+EVEN = 1.2  # cells: standard deviation of the blur that evens the ground
+WATER_IDS = np.array([sem.WATER, sem.POOL], np.uint8)
 WAY_IDS = np.array([sem.ROAD, sem.PATH, sem.PARKING, sem.RAILWAY], np.uint8)
 
 
@@ -58,7 +60,7 @@ def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, v
     cover = np.where(own_ground, layout, cover)
     ground, cover = _nearest(ground, np.isfinite(ground), 0.0), _nearest(cover, cover > 0, sem.MEADOW)
     layout = np.where(layout > 0, layout, cover).astype(np.uint8)
-    ground = _without_strays(ground, ~sem.is_in(layout, sem.BUILDING_IDS))
+    ground = _even_ground(_without_strays(ground, ~sem.is_in(layout, sem.BUILDING_IDS)), cover)
 
     house, tree, deck = sem.is_in(layout, sem.BUILDING_IDS), sem.is_in(layout, sem.CROWN_IDS), layout == sem.BRIDGE
     top = ground.copy()
@@ -80,6 +82,14 @@ def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, v
     for number, (_, box, patch) in enumerate(_patches(layout, house), 1):
         footprint[box][patch] = number
     return Surfaces(layout, cover.astype(np.uint8), ground, top, footprint)
+
+
+def _even_ground(ground: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """Heights of the ground that were whole voxels as a slope without steps; each water lies at one level."""
+    out = ndimage.gaussian_filter(ground, EVEN, mode="nearest")
+    for _, box, patch in _patches(cover, sem.is_in(cover, WATER_IDS)):
+        out[box][patch] = np.median(ground[box][patch])
+    return out
 
 
 def framed_shell(s: Surfaces, voxel_size: float = 1.0) -> Shell:

@@ -124,7 +124,8 @@ def structure(models: Models, tiles: list[TrainingScene], seeds: int, settings: 
 def colour(models: Models, tiles: list[TrainingScene], settings: Settings) -> tuple[Table, dict[str, dict[str, float]]]:
     """Distance (sRGB, 0..255) between each class's mean colour made and real, beside the data's spread from tile to tile.
 
-    The real structure is textured, so that colour alone is compared; unseen voxels are left out.
+    The real structure is textured, so that colour alone is compared; unseen voxels are left out. The table's means are over the
+    classes of two tiles or more: the tone of a single one is a draw that can be compared with nothing.
     """
     made: dict[int, list[np.ndarray]] = {}
     real: dict[int, list[np.ndarray]] = {}
@@ -146,7 +147,8 @@ def colour(models: Models, tiles: list[TrainingScene], settings: Settings) -> tu
             "data_spread": float(np.mean(np.linalg.norm(np.array(values) - middle, axis=1))),
             "made_spread": float(np.mean(np.linalg.norm(np.array(made[c]) - np.mean(made[c], 0), axis=1)))}
     keys = ("distance", "data_spread", "made_spread")
-    return {f"colour_{k}": float(np.mean([v[k] for v in classes.values()])) for k in keys}, classes
+    several = [classes[sem.NAMES[c]] for c, values in real.items() if len(values) > 1] or list(classes.values())
+    return {f"colour_{k}": float(np.mean([v[k] for v in several])) for k in keys}, classes
 
 
 def _cells(coords: np.ndarray) -> np.ndarray:
