@@ -35,9 +35,11 @@ def run() -> list[dict]:
         module, times = weights.get(name, (torch.nn.Identity(), 0))
         read = 4 * times * sum(p.numel() for p in module.parameters())
         rows.append({"name": f"tile: {name}", "seconds": stage["seconds"], "ratio": stage["seconds"] / total,
-                     "reference": "share of the tile", "flops": flops.get(name, 0), "bytes": read})
+                     "reference": "share of the tile", "flops": flops.get(name, 0), "bytes": read,
+                     "rate": "float32" if name == "surfels" else "sampling"})
     voxels = scene["counts"]["voxels"]
-    rows.append({"name": f"tile: all, {voxels} voxels, {STEPS} steps", "seconds": total, "flops": sum(flops.values())})
+    rows.append({"name": f"tile: all, {voxels} voxels, {STEPS} steps", "seconds": total, "flops": sum(flops.values()),
+                 "rate": "sampling"})
     return rows
 
 

@@ -21,10 +21,13 @@ def best(f: Callable[[], object], repeat: int = 5) -> float:
     return min(seconds)
 
 
-def matmul_rate() -> float:
-    """FLOP/s of a float32 matrix product of a size that the networks use."""
-    a, b = torch.randn(20_000, 128), torch.randn(128, 128)
-    return 2 * a.shape[0] * 128 * 128 / best(lambda: a @ b)
+def matmul_rate(dtype: torch.dtype) -> float:
+    """Highest FLOP/s of matrix products of the sizes that the networks use and larger."""
+    rates = []
+    for rows, width in ((20_000, 128), (8192, 256), (4096, 1024)):
+        a, b = torch.randn(rows, width).to(dtype), torch.randn(width, width).to(dtype)
+        rates.append(2 * rows * width * width / best(lambda a=a, b=b: a @ b))
+    return max(rates)
 
 
 def memory_rate() -> float:
