@@ -22,7 +22,7 @@ from torch import Tensor
 from . import __version__, tiling
 from .errors import BadInput, Cancelled, OutOfMemory
 from .flow import place_noise, sample
-from .data.parts import Parts, parts_of
+from .data.parts import draw_tones, parts_of
 from .data.resurface import framed_shell, surfaces_of
 from .data.walls import wall_surface
 from .models.condition import Condition
@@ -51,9 +51,6 @@ TEMPERATURE = {"coarse": 1.0, "fine": 0.6, "texture": 0.75, "facade": 0.95}
 """Spread of each stage's noise, in the texture that of walls apart: below 1 samples keep to what is likely, with cleaner forms
 and fewer surprises. Windows are surprises."""
 
-TONE_SPREAD, BUILT_SPREAD = 0.35, 0.9
-"""How far the tone of a class as a whole, and of a building, strays from the class's mean, as a share of how far it strays in
-the data: lawns and roads that were photographed on different days are to lie side by side."""
 LUMPY_IDS = np.append(sem.CROWN_IDS, sem.SHRUB)
 """Classes whose surface within a voxel TexVAE shapes; that of all others is known from the mended structure."""
 SHIFTS = ((0, 0), (4, 4), (2, 6), (6, 2))
@@ -495,7 +492,8 @@ def sample_texture(structure: Structure, models: Models, run: Run, step: Callabl
     side = models.config.tile // CELL * (1 if models.config.tex_flow.full else 2)
 
     parts = parts_of(structure.coords, structure.class_id, structure.normal)
-    tone = draw_tones(parts, net, run.settings.seed)[torch.from_numpy(parts.part)].to(device)  # [N, 4]
+    drawn = draw_tones(parts, net.palette.cpu().numpy(), net.palette_size.cpu().numpy().astype(int), run.settings.seed)
+    tone = torch.from_numpy(drawn[parts.part]).to(device)  # [N, 4]
 
     def features(c: Condition, here: Coords, rows: Tensor, empty: bool) -> tuple:
         said = 0 if empty else 1
@@ -505,19 +503,6 @@ def sample_texture(structure: Structure, models: Models, run: Run, step: Callabl
         noise = texture_noise(run.settings.seed, structure.coords, parts.wall[parts.part])
         x = _sample_sparse("texture", net, features, bxyz, noise, planes, side, device, run, step, SHIFTS)
     return models.tex_vae.denormalise(x)
-
-
-def draw_tones(parts: Parts, net: TexFlow, seed: int) -> Tensor:
-    """A tone for each part from the palette of its class, a function of seed and place; float32 [P, 4], 0 where unknown."""
-    palette, size = net.palette.cpu().numpy(), net.palette_size.cpu().numpy().astype(int)
-    out = np.zeros((len(parts), 4), np.float32)
-    for i, (c, wall, place) in enumerate(zip(parts.class_id, parts.wall.astype(int), parts.place)):
-        own = palette[c, wall, :size[c, wall]]
-        if len(own):
-            drawn = own[np.random.default_rng([seed & (2 ** 64 - 1), c, wall, *(place + 1)]).integers(len(own))]
-            spread = BUILT_SPREAD if place[0] >= 0 else TONE_SPREAD
-            out[i] = *(own.mean(0) + spread * (drawn - own.mean(0))), 1
-    return torch.from_numpy(out)
 
 
 def decode_texture(structure: Structure, latent: Tensor, models: Models, voxel_size: float,

@@ -10,6 +10,9 @@ from ..scene import classes as sem
 
 UPRIGHT = 0.5  # a surface whose normal rises less than this is a wall
 FEWEST = 4  # voxels with a colour that a part's tone takes
+TONE_SPREAD, BUILT_SPREAD = 0.35, 0.9
+"""How far the drawn tone of a class as a whole, and of a building, strays from the class's mean, as a share of how far it
+strays in the data: lawns and roads that were photographed on different days are to lie side by side."""
 
 
 @dataclass
@@ -79,3 +82,22 @@ def tones(parts: Parts, rgb: np.ndarray, seen: np.ndarray) -> np.ndarray:
     total = np.stack([np.bincount(parts.part[seen], m, len(parts)) for m in mean.T], 1)
     known = count >= FEWEST
     return np.column_stack([total / np.maximum(count, 1)[:, None] * known[:, None], known]).astype(np.float32)
+
+
+def draw_tones(parts: Parts, palette: np.ndarray, size: np.ndarray, seed: int) -> np.ndarray:
+    """A tone for each part from the palette of its class, a function of seed and place alone.
+
+    Args:
+        palette: float32 [26, 2, K, 3] tones of each class, its walls at index 1. size: int [26, 2] how many of them there are.
+
+    Returns:
+        float32 [P, 4] as `tones` gives; 0 where the palette is empty.
+    """
+    out = np.zeros((len(parts), 4), np.float32)
+    for i, (c, wall, place) in enumerate(zip(parts.class_id, parts.wall.astype(int), parts.place)):
+        own = palette[c, wall, :size[c, wall]]
+        if len(own):
+            drawn = own[np.random.default_rng([seed & (2 ** 64 - 1), c, wall, *(place + 1)]).integers(len(own))]
+            spread = BUILT_SPREAD if place[0] >= 0 else TONE_SPREAD
+            out[i] = *(own.mean(0) + spread * (drawn - own.mean(0))), 1
+    return out
