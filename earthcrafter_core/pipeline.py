@@ -30,7 +30,7 @@ from .models.config import CELL, LATENT, TEXTURE_LATENT, ModelConfig, config
 from .models.struct_flow import ELEVATION_SCALE, CoarseFlow, FineFlow, Relief, dilate, valid_cells
 from .models.struct_vae import StructVAE
 from .models.tex_flow import TexFlow
-from .models.tex_vae import KnownSurface, TexVAE
+from .models.tex_vae import KnownSurface
 from .precision import autocast, bfloat16_is_fast
 from .scene import classes as sem
 from .scene.layout import Layout, resample
@@ -172,12 +172,13 @@ class Models:
     def __init__(self, configuration: str, folder: Path | None, device: str):
         c: ModelConfig = config(configuration)
         self.config, self.device = c, device
-        self.struct_vae, self.tex_vae = StructVAE(c.struct_vae, c.condition), TexVAE(c.tex_vae)
+        self.struct_vae, self.tex_vae = StructVAE(c.struct_vae, c.condition), store.load_tex_vae(c, folder)
         self.coarse, self.fine = CoarseFlow(c.coarse, c.condition), FineFlow(c.fine, c.condition)
         self.texture = TexFlow(c.tex_flow, c.condition)
         digest = hashlib.sha256()
         for name, module in zip(store.NETWORKS, (self.struct_vae, self.tex_vae, self.coarse, self.fine, self.texture)):
-            store.load(name, module, folder, configuration)
+            if module is not self.tex_vae:
+                store.load(name, module, folder, configuration)
             module.to(device).eval()
             digest.update(store.path_of(name, folder).read_bytes())
         self.id = digest.hexdigest()[:16]

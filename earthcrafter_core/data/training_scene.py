@@ -93,6 +93,16 @@ class TrainingScene:
         """Surface point of each voxel in voxels (index space, + 0.5 is a centre), float32 [N, 3]."""
         return self.coords.astype(np.float32) + 0.5 + self.offset.astype(np.float32) / OFFSET_UNIT
 
+    def from_above(self) -> np.ndarray:
+        """Colours of the highest voxel of each column at its four samples, uint8 [2 H, 2 W, 3], row 0 in the south."""
+        h, w = self.layout.shape
+        out = np.zeros((2 * h, 2 * w, 3), np.uint8)
+        order = np.argsort(self.coords[:, 2], kind="stable")  # the highest is written last
+        x, y = self.coords[order, 0].astype(int), self.coords[order, 1].astype(int)
+        for k, (east, north) in enumerate(SUBSAMPLES > 0):
+            out[2 * y + north, 2 * x + east] = self.rgb[order, k]
+        return out
+
     def subsample_points(self) -> np.ndarray:
         """Places of the four colour samples of each voxel in index space, float32 [N, 4, 3]."""
         u, v = tangent_frame(self.normals())  # [N, 3] each

@@ -16,6 +16,7 @@ from .blocks import Stage
 from .config import TEXTURE_LATENT, TextureVaeConfig
 
 SURFEL_SIGMA = 0.30  # standard deviation of a surfel at the start, in voxels; neighbours lie 0.5 apart
+CROSS_CHANNELS = 18  # of `cross_features`
 _OUT = 12  # outputs for each surfel: offset 3, rotation 3, log-scale 2, opacity 1, colour 3
 
 
@@ -104,8 +105,13 @@ class TexVAE(nn.Module):
             self.head.bias.zero_()
             self.head.bias[2] = 1.0  # normals start upwards
 
+    @property
+    def reads_flux(self) -> bool:
+        """Whether the encoder wants FLUX-VAE features beside the cross of colours and the normal."""
+        return self.inp.in_features > CROSS_CHANNELS
+
     def encode(self, features: Tensor, coords: Coords) -> tuple[Tensor, Tensor]:
-        """features [N, 18] -> mean [N, 8], log-variance [N, 8]."""
+        """features [N, 18], or [N, 66] with those of FLUX-VAE first -> mean [N, 8], log-variance [N, 8]."""
         mean, log_var = self.to_latent(self.encoder(self.inp(features), coords)).float().chunk(2, 1)
         return mean + self.skip_in(features).float(), log_var.clamp(-12, 4)
 

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..data.parts import Parts, parts_of, tones
 from ..data.training_scene import TrainingScene
-from ..models.condition import Condition
+from ..models.condition import Condition, on_columns
 from ..models.config import CELL
+from ..models.flux import FluxFeatures
 from ..models.struct_flow import ELEVATION_SCALE, Relief
 from ..models.tex_vae import SURFEL_SIGMA, Surfels, cross_features, frame_quaternions, tangents
 from ..scene.classes import UNPAINTED
@@ -23,11 +24,11 @@ class Batch:
     """Tiles of one size as tensors, each made when it is first asked for (the coarse stage never needs a surfel).
 
     Args:
-        scenes: tiles of one size. device: where the tensors go.
+        scenes: tiles of one size. device: where the tensors go. flux: gives TexVAE's input its FLUX-VAE channels, or None.
     """
 
-    def __init__(self, scenes: list[TrainingScene], device: str = "cpu"):
-        self.scenes, self.device = scenes, device
+    def __init__(self, scenes: list[TrainingScene], device: str = "cpu", flux: FluxFeatures | None = None):
+        self.scenes, self.device, self.flux = scenes, device, flux
 
     def __len__(self) -> int:
         return len(self.scenes)
@@ -95,8 +96,12 @@ class Batch:
         return torch.cat([t[self._tensor(p.part)] for t, p in zip(tones, self.parts)])
 
     def features(self) -> Tensor:
-        """TexVAE's 18 input channels, [N, 18]."""
-        return cross_features(self.rgb, self.normal)
+        """TexVAE's input channels, [N, 18], or [N, 66] with the FLUX-VAE features of the view from above first."""
+        cross = cross_features(self.rgb, self.normal)
+        if self.flux is None:
+            return cross
+        pictures = self._tensor(np.stack([s.from_above() for s in self.scenes])).permute(0, 3, 1, 2).float() / 127.5 - 1
+        return torch.cat([on_columns(self.flux.planes(pictures), self.coords), cross], 1)
 
     def surfels(self) -> Surfels:
         """The surfels that the data itself shows: one for each colour sample; the target of TexVAE's renderings."""

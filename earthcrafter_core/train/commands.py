@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     parser.add_argument("--init", type=Path, help="folder of weights to start from")
+    parser.add_argument("--flux", type=Path, help="folder of FLUX-VAE weights (yours) whose features tex-vae and tex-flow read")
     parser.add_argument("--freeze", help="leave the parameters whose names start so as they are, e.g. encoder")
 
 
@@ -28,5 +29,5 @@ def main(args: argparse.Namespace) -> None:
     """Train one network. Raises EarthCrafterError."""
     from .trainer import TrainSettings, train
     names = ("network", "data", "out", "configuration", "steps", "minutes", "rate", "batch", "seed", "device",
-             "precision", "init", "freeze")
+             "precision", "init", "freeze", "flux")
     print(train(TrainSettings(**{k: getattr(args, k) for k in names})))

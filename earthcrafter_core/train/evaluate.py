@@ -14,6 +14,7 @@ from ..data.dataset import TILE, Dataset, tiles_of
 from ..data.training_scene import OFFSET_UNIT, TrainingScene
 from ..errors import BadInput
 from ..models.config import CELL
+from ..models.flux import FluxFeatures
 from ..pipeline import (
     Models,
     Run,
@@ -29,7 +30,7 @@ from ..scene import classes as sem
 from ..scene.layout import Layout
 from ..scene.voxels import GROUND_INDEX, column_tops, pack_keys
 from .batches import Batch
-from .stages import draw, random_camera
+from .stages import draw, random_camera, wants_flux
 
 Table = dict[str, float]
 
@@ -57,11 +58,13 @@ def struct_vae(models: Models, tiles: list[TrainingScene]) -> Table:
     return out
 
 
-def tex_vae(models: Models, tiles: list[TrainingScene], views: int = 3, pixels: int = 256) -> Table:
+def tex_vae(models: Models, tiles: list[TrainingScene], flux: FluxFeatures | None = None, views: int = 3,
+            pixels: int = 256) -> Table:
     """PSNR in dB of renderings of decoded surfels against those of the data's own, where the data was seen."""
+    wants_flux(models.tex_vae, flux)
     rng, values = np.random.default_rng(0), []
     for tile in tiles:
-        batch = Batch([tile], models.device)
+        batch = Batch([tile], models.device, flux)
         latent, _ = models.tex_vae.encode(batch.features(), batch.coords)
         made, real = models.tex_vae.decode(latent, batch.coords), batch.surfels()
         rows = torch.arange(len(batch.coords), device=latent.device)
@@ -160,12 +163,13 @@ def _ground_layer(shape: tuple[int, ...]) -> np.ndarray:
     return np.stack([x.ravel(), y.ravel(), np.full(x.size, GROUND_INDEX)], 1).astype(np.int32)
 
 
-def evaluate(tiles: list[TrainingScene], models: Models, settings: Settings, seeds: int = 3, textured: int = 3) -> dict:
+def evaluate(tiles: list[TrainingScene], models: Models, settings: Settings, seeds: int = 3, textured: int = 3,
+             flux: FluxFeatures | None = None) -> dict:
     """All measures on a list of held-out tiles; `textured` of them for colour. A dict ready for JSON."""
     start = time.perf_counter()
     with torch.inference_mode():
         table = {f"struct_vae_{k}": v for k, v in struct_vae(models, tiles).items()}
-        table |= {f"tex_vae_{k}": v for k, v in tex_vae(models, tiles).items()}
+        table |= {f"tex_vae_{k}": v for k, v in tex_vae(models, tiles, flux).items()}
         table |= structure(models, tiles, seeds, settings)
         colours, classes = colour(models, tiles[:textured], settings) if textured else ({}, {})
     table |= colours
@@ -204,6 +208,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guidance", type=float)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--weights", type=Path, help="folder of weights instead of the shipped ones")
+    parser.add_argument("--flux", type=Path, help="folder of FLUX-VAE weights, for a tex-vae that was trained with them")
     parser.add_argument("-o", "--out", type=Path, help="write the JSON here")
 
 
@@ -211,7 +216,8 @@ def main(args: argparse.Namespace) -> None:
     """Run `evaluate` and print the table. Raises EarthCrafterError."""
     settings = Settings(steps=args.steps, guidance=args.guidance, device=args.device, weights=args.weights)
     tiles = held_out_tiles(args.data, args.lidar, args.tiles)
-    result = evaluate(tiles, Models("default", args.weights, args.device), settings, args.seeds, args.textured)
+    flux = None if args.flux is None else FluxFeatures(args.flux, args.device)
+    result = evaluate(tiles, Models("default", args.weights, args.device), settings, args.seeds, args.textured, flux)
     for name, value in result["table"].items():
         print(f"{name:24s} {value:8.3f}")
     for name, row in result["colour_by_class"].items():

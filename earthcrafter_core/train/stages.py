@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,13 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data.dataset import Dataset, augment
+from ..errors import BadInput
 from ..flow import interpolate, loss_weight
 from ..models.condition import Condition
 from ..models.config import CELL, ModelConfig
 from ..models.struct_flow import CoarseFlow, FineFlow, dilate, valid_cells
 from ..models.struct_vae import StructVAE
 from ..models.tex_flow import TexFlow
-from ..models.tex_vae import Surfels, TexVAE
+from ..models.flux import CHANNELS, FluxFeatures
+from ..models.tex_vae import CROSS_CHANNELS, Surfels, TexVAE
 from ..render import Camera, render
 from ..render.image import ssim
 from ..sparse.coords import Coords
@@ -62,6 +65,7 @@ class _Crops:
     """Stages that take fresh crops at every step and measure nothing."""
 
     size: int
+    flux: FluxFeatures | None = None  # for stages that read textures
 
     def prepare(self, batches: Iterable[Any]) -> None:
         """Nothing to measure."""
@@ -77,7 +81,7 @@ class _Crops:
 def draw_batch(data: Dataset, stage: Any, seed: int, step: int, count: int, device: str) -> Batch:
     """Random crops of the stage's size, flipped and turned; a function of seed and step alone."""
     rng = np.random.default_rng((seed, step))
-    return Batch([augment(data.crops(rng, stage.size), rng) for _ in range(count)], device)
+    return Batch([augment(data.crops(rng, stage.size), rng) for _ in range(count)], device, stage.flux)
 
 
 class StructVaeStage(_Crops):
@@ -137,8 +141,9 @@ class TexVaeStage(_Crops):
     network, size, batch, rate = "tex-vae", 64, 3, 2e-3
     views, pixels = 2, 144
 
-    def __init__(self, c: ModelConfig, folder: Path | None):
-        self.module = TexVAE(c.tex_vae)
+    def __init__(self, c: ModelConfig, folder: Path | None, flux: FluxFeatures | None = None):
+        self.flux = flux
+        self.module = TexVAE(replace(c.tex_vae, features=CROSS_CHANNELS + (CHANNELS if flux else 0)))
 
     def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Figures]:
         mean, log_var = self.module.encode(batch.features(), batch.coords)
@@ -257,10 +262,11 @@ class TexFlowStage(_Crops):
     network, size, batch, rate = "tex-flow", 64, 4, 2e-3
     shows = (150, 24)  # voxels of a class, and of a building's roof or walls, whose tone is worth to be drawn again
 
-    def __init__(self, c: ModelConfig, folder: Path | None):
+    def __init__(self, c: ModelConfig, folder: Path | None, flux: FluxFeatures | None = None):
+        self.flux = flux
         self.module = TexFlow(c.tex_flow, c.condition)
-        self.vae = TexVAE(c.tex_vae).eval()
-        store.load("tex-vae", self.vae, folder, c.name)
+        self.vae = store.load_tex_vae(c, folder).eval()
+        wants_flux(self.vae, self.flux)
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         voxels = [[x[b.seen] for x in (self.latent(b), b.class_id, b.spread(b.part_tones))] for b in islice(batches, ENCODED)]
@@ -304,6 +310,14 @@ STAGES: dict[str, Any] = {s.network: s for s in (StructVaeStage, TexVaeStage, Co
 def stage_of(network: str, freeze: str | None) -> Any:
     """The stage that trains a network; a StructVAE whose encoder is frozen is refined under the fine flow."""
     return StructDecoderStage if (network, freeze) == ("struct-vae", "encoder") else STAGES[network]
+
+
+def wants_flux(vae: TexVAE, flux: FluxFeatures | None) -> None:
+    """Raises BadInput where a TexVAE that reads FLUX-VAE features has none, or the reverse."""
+    if vae.reads_flux and flux is None:
+        raise BadInput("The TexVAE weights read FLUX-VAE features.", "Give their folder with --flux.")
+    if flux is not None and not vae.reads_flux:
+        raise BadInput("The TexVAE weights read no FLUX-VAE features.", "Leave --flux out, or train tex-vae with it first.")
 
 
 def on_cells(cells: Coords, at: Tensor, latent: Tensor) -> Tensor:

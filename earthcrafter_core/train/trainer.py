@@ -18,6 +18,7 @@ from tqdm import tqdm
 from ..data.dataset import Dataset
 from ..errors import BadInput
 from ..models.config import config
+from ..models.flux import FluxFeatures
 from ..precision import autocast
 from ..weights import store
 from .stages import STAGES, Stage, stage_of
@@ -39,6 +40,7 @@ class TrainSettings:
         init: folder of weights to start from instead of fresh ones, or None.
         freeze: parameters whose names start so stay as they are ("encoder" with struct-vae: refine its decoder under the
             trained fine flow, whose weights must lie beside it), or None.
+        flux: folder of FLUX-VAE weights whose features tex-vae reads (and tex-flow on such a tex-vae), or None.
     """
 
     network: str
@@ -58,6 +60,7 @@ class TrainSettings:
     save_every: int = 100
     init: Path | None = None
     freeze: str | None = None
+    flux: Path | None = None
 
 
 class Ema:
@@ -90,7 +93,10 @@ def train(s: TrainSettings) -> Path:
         raise BadInput(f"There is no network named {s.network!r}.", f"Use one of {', '.join(STAGES)}.")
     torch.manual_seed(s.seed)
     data = Dataset(s.data, "train")
-    stage: Stage = stage_of(s.network, s.freeze)(config(s.configuration), s.init or s.out)
+    extra = [FluxFeatures(s.flux, s.device)] if s.flux is not None else []
+    if extra and not s.network.startswith("tex-"):
+        raise BadInput(f"The network {s.network!r} reads no FLUX-VAE features.", "Leave --flux out.")
+    stage: Stage = stage_of(s.network, s.freeze)(config(s.configuration), s.init or s.out, *extra)
     if s.init is not None:
         store.load(s.network, stage.module, s.init, s.configuration)
     module = stage.module.to(s.device).train()
@@ -232,7 +238,7 @@ def _finish(s: TrainSettings, stage: Stage, ema: Ema, data: Dataset, step: int, 
     if s.freeze is None:  # a frozen encoder keeps the statistics that the flows were trained with
         with torch.no_grad():
             stage.statistics(stage.draw(data, s.seed + 1, i, 4, s.device) for i in range(MEASURED))
-    settings = {k: str(v) for k, v in asdict(s).items() if k not in ("data", "out", "init")}
+    settings = {k: str(v) for k, v in asdict(s).items() if k not in ("data", "out", "init", "flux")}
     return store.save(s.network, stage.module, s.out, {
         "configuration": s.configuration, "data_hash": data.manifest["hash"], "steps": str(step), "seconds": f"{seconds:.0f}",
         "batch": str(s.batch or stage.batch), "tile": str(stage.size),

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,6 +11,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ..errors import WeightsError, WriteError
+from ..models.config import ModelConfig
+from ..models.tex_vae import TexVAE
 
 FOLDER = Path(__file__).parent
 NETWORKS = ("struct-vae", "tex-vae", "struct-coarse", "struct-fine", "tex-flow")
@@ -33,6 +36,18 @@ def save(network: str, module: nn.Module, folder: Path, metadata: dict[str, str]
         temporary.unlink(missing_ok=True)
         raise WriteError(f"The weights {path} could not be written ({e}).", "Choose a folder with free space.") from e
     return path
+
+
+def load_tex_vae(c: ModelConfig, folder: Path | None = None) -> TexVAE:
+    """TexVAE with its weights, for the input channels that they were trained with. Raises WeightsError, as load."""
+    try:
+        with safe_open(str(path_of("tex-vae", folder)), framework="pt") as f:
+            features = int(f.get_slice("inp.weight").get_shape()[1])
+    except (SafetensorError, OSError, ValueError):
+        features = c.tex_vae.features  # load says what is wrong
+    vae = TexVAE(replace(c.tex_vae, features=features))
+    load("tex-vae", vae, folder, c.name)
+    return vae
 
 
 def load(network: str, module: nn.Module, folder: Path | None = None, configuration: str = "default") -> dict[str, str]:
