@@ -53,7 +53,8 @@ def test_planes_lie_where_the_picture_does(diffusers, tmp_path):
     planes = FluxFeatures(tmp_path, "cpu").planes(picture)
     assert planes.shape == (1, CHANNELS, 16, 32)
     for first in range(0, CHANNELS, 16):  # each scale: (value - shift) * scale
-        assert planes[0, first, 8, 28] == pytest.approx(1.0, abs=0.05) and planes[0, first, 8, 3] == pytest.approx(-3.0, abs=0.05)
+        assert planes[0, first, 8, 28] == pytest.approx(1.0, abs=0.05)
+        assert planes[0, first, 8, 3] == pytest.approx(-3.0, abs=0.05)
         assert torch.allclose(planes[0, first + 1], torch.tensor(-3.0), atol=0.05)
 
 
