@@ -45,6 +45,8 @@ Progress = Callable[[str, int, int, float], None]
 STAGES = {"load": 0.04, "coarse": 0.1, "fine": 0.14, "voxels": 0.05, "surfaces": 0.02, "texture": 0.49, "surfels": 0.02,
           "drape": 0.01, "mesh": 0.11, "write": 0.02}
 """Stages and their share of the time, measured on two cores."""
+OF_STRUCTURE = ("coarse", "fine", "voxels", "surfaces")
+"""Stages that a new texture goes without."""
 GUIDANCE = {"coarse": 1.5, "fine": 1.0, "texture": 1.0}
 """Guidance of each stage where none is asked for, by layout adherence and IoU on held-out places."""
 TEMPERATURE = {"coarse": 1.0, "fine": 0.6, "texture": 0.75, "facade": 0.95}
@@ -119,12 +121,13 @@ class Structure:
 
 @dataclass
 class Run:
-    """One run: settings, progress, cancel, and what each stage took."""
+    """One run: settings, progress, cancel, what each stage took, and the stages that it goes without."""
 
     settings: Settings
     progress: Progress | None
     cancel: Callable[[], bool] | None
     report: dict[str, dict[str, float]] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
     done: float = 0.0
     started: float = 0.0
 
@@ -133,7 +136,7 @@ class Run:
         """Time a stage; gives a function to tell its steps."""
         if self.cancel is not None and self.cancel():
             raise Cancelled
-        share, before = STAGES[name], self.done
+        share, before = STAGES[name] / sum(v for k, v in STAGES.items() if k not in self.without), self.done
 
         def step(i: int, n: int) -> None:
             if self.progress is not None:
@@ -219,7 +222,7 @@ def retexture(scene_dir: Path, out: Path, settings: Settings, *, progress: Progr
     if set(arrays) != set(Structure.__dataclass_fields__):
         raise BadInput(f"The structure in {scene_dir} is of another version.", "Generate the scene again.")
     structure = Structure(**arrays)
-    run = Run(settings, progress, cancel)
+    run = Run(settings, progress, cancel, without=OF_STRUCTURE)
     with run.stage("load"):
         models = models or Models(settings.configuration, settings.weights, settings.device)
     return _texture_and_write(structure, scene["layout_hash"], out, models, run)

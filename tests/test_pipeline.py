@@ -72,7 +72,9 @@ def test_same_seed_same_scene_and_another_differs(scene, models, tmp_path):
 
 
 def test_retexture_keeps_the_structure(scene, models, tmp_path):
-    retexture(scene[0], tmp_path / "d", Settings(seed=9, steps=2), models=models)
+    told = []
+    retexture(scene[0], tmp_path / "d", Settings(seed=9, steps=2), models=models, progress=lambda *p: told.append(p[3]))
+    assert told == sorted(told) and told[-1] == pytest.approx(1.0, abs=0.01)
     a, b = read_voxels(scene[0]), read_voxels(tmp_path / "d")
     assert np.array_equal(a.coords, b.coords) and np.array_equal(a.class_id, b.class_id)
     assert not np.array_equal(a.rgb, b.rgb)
