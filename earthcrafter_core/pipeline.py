@@ -175,13 +175,12 @@ class Models:
     def __init__(self, configuration: str, folder: Path | None, device: str):
         c: ModelConfig = config(configuration)
         self.config, self.device = c, device
-        self.struct_vae, self.tex_vae = StructVAE(c.struct_vae, c.condition), store.load_tex_vae(c, folder)
+        self.struct_vae, self.tex_vae = StructVAE(c.struct_vae, c.condition), store.tex_vae_of(c, folder)
         self.coarse, self.fine = CoarseFlow(c.coarse, c.condition), FineFlow(c.fine, c.condition)
         self.texture = TexFlow(c.tex_flow, c.condition)
         digest = hashlib.sha256()
         for name, module in zip(store.NETWORKS, (self.struct_vae, self.tex_vae, self.coarse, self.fine, self.texture)):
-            if module is not self.tex_vae:
-                store.load(name, module, folder, configuration)
+            store.load(name, module, folder, configuration)
             module.to(device).eval()
             digest.update(store.path_of(name, folder).read_bytes())
         self.id = digest.hexdigest()[:16]

@@ -82,13 +82,13 @@ def test_both_texture_networks_train_on_them_and_say_when_they_lack_them(diffuse
     def settings(network, flux=tmp_path):
         return TrainSettings(network, data, out, steps=1, batch=1, precision="fp32", flux=flux)
     train(settings("tex-vae"))
-    assert store.load_tex_vae(DEFAULT, out).reads_flux
+    assert store.tex_vae_of(DEFAULT, out).reads_flux
     with pytest.raises(BadInput, match="FLUX"):
         train(settings("tex-flow", flux=None))
     train(settings("tex-flow"))
     with pytest.raises(BadInput, match="reads no FLUX"):
         train(settings("struct-vae"))
-    assert not store.load_tex_vae(DEFAULT).reads_flux
+    assert not store.tex_vae_of(DEFAULT).reads_flux
 
 
 @pytest.mark.parametrize("module, folder, words", [(None, "w", "diffusers"), (Encoder, "missing", "holds no FLUX-VAE weights")])

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from ..scene import classes as sem
 from ..scene.splats import Splats, quaternions, rotation_matrices
-from ..scene.voxels import VoxelScene, pack_keys, tangent_frame
+from ..scene.voxels import VoxelScene, highest_voxels, pack_keys, tangent_frame
 from .relief import BUILDING, CROWN, DECK, GROUND, Bodies, find_bodies
 
 STEEPEST = 1.5  # slope up to which splats are stretched; steeper steps get splats of their own
@@ -64,11 +64,8 @@ def drape(flat: VoxelScene, splats: Splats, layout_ids: np.ndarray, elevation: n
 
 def _seen_from_above(flat: VoxelScene, layout: np.ndarray) -> np.ndarray:
     """The layout, with the class of the highest voxel where it is unpainted; uint8 [H, W]."""
-    top = np.zeros(layout.shape, np.uint8)
-    order = np.argsort(flat.coords[:, 2], kind="stable")  # the highest is written last
-    x, y = flat.coords[order, 0], flat.coords[order, 1]
-    top[layout.shape[0] - 1 - y, x] = flat.class_id[order]
-    return np.where(layout == sem.UNPAINTED, top, layout)
+    top = highest_voxels(flat.coords, layout.shape[::-1]).T[::-1]  # rows from the north
+    return np.where((layout == sem.UNPAINTED) & (top >= 0), flat.class_id[top], layout)
 
 
 # ------------------------------------------------------------------------------------------------------------- splats

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from ..scene import classes as sem
 from ..scene.splats import Splats
+from ..scene.voxels import highest_voxels
 
 FINE = 2  # surfels along one side of a voxel
 BLUR = 1.3  # standard deviation in surfels: rounds steps of three voxels, and leaves lines of one voxel
@@ -25,7 +26,8 @@ def smooth_kerbs(coords: np.ndarray, class_id: np.ndarray, splats: Splats, voxel
         coords: int [N, 3] voxels. class_id: uint8 [N]. splats: four for each voxel in their order, then any others; metres.
     """
     ground = sem.is_in(class_id, sem.GROUND_IDS)
-    shape = tuple((coords[:, :2].max(0) + 1) * FINE)
+    columns = coords[:, :2].max(0) + 1
+    shape = tuple(columns * FINE)
     rows = np.flatnonzero(np.repeat(ground, FINE * FINE) & (splats.normals()[:FINE * FINE * len(coords), 2] > 0.7))
     place = np.floor(splats.mean[rows, :2] / voxel_size * FINE).astype(int)
     inside = ((place >= 0) & (place < shape)).all(1)
@@ -33,27 +35,18 @@ def smooth_kerbs(coords: np.ndarray, class_id: np.ndarray, splats: Splats, voxel
     order = np.argsort(splats.mean[rows, 2], kind="stable")  # the highest of a place is the one that is seen
     owner = np.full(shape, -1, np.int64)
     owner[place[order, 0], place[order, 1]] = rows[order]
-    here = np.where(owner >= 0, np.repeat(class_id, FINE * FINE)[np.maximum(owner, 0)], 0)
+    here = np.where(owner >= 0, splats.class_id[owner], 0)
     wanted = smoothed_classes(here)
     sh = splats.sh.copy()
-    below, above = _steps(coords, ground)
+    soil = np.flatnonzero(ground)
+    above = soil[highest_voxels(coords[soil], tuple(columns))[coords[soil, 0], coords[soil, 1]]]  # itself, or what lies on it
     each = np.arange(FINE * FINE)
-    sh[(below[:, None] * FINE * FINE + each).ravel()] = splats.sh[(above[:, None] * FINE * FINE + each).ravel()]
+    sh[soil[:, None] * FINE * FINE + each] = splats.sh[above[:, None] * FINE * FINE + each]
     for c in np.unique(wanted[wanted != here]):
         moved = (wanted == c) & (here != c)
         x, y = ndimage.distance_transform_edt(here != c, return_distances=False, return_indices=True)
         sh[owner[moved]] = splats.sh[owner[x[moved], y[moved]]]
     return replace(splats, sh=sh)
-
-
-def _steps(coords: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ground voxels that lie below others of their column, and the highest of that column; int64 [M] each."""
-    top = np.full(tuple(coords[:, :2].max(0) + 1), -1, np.int64)
-    rows = np.flatnonzero(ground)
-    rows = rows[np.argsort(coords[rows, 2], kind="stable")]  # the highest is written last
-    top[coords[rows, 0], coords[rows, 1]] = rows
-    highest = top[coords[rows, 0], coords[rows, 1]]
-    return rows[rows != highest], highest[rows != highest]
 
 
 def smoothed_classes(ids: np.ndarray) -> np.ndarray:

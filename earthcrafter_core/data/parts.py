@@ -7,6 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..scene import classes as sem
+from ..scene.voxels import highest_voxels
 
 UPRIGHT = 0.5  # a surface whose normal rises less than this is a wall
 FEWEST = 4  # voxels with a colour that a part's tone takes
@@ -47,11 +48,8 @@ def parts_of(coords: np.ndarray, class_id: np.ndarray, normal: np.ndarray) -> Pa
         coords: int [N, 3] x, y, z. class_id: uint8 [N]. normal: float [N, 3] unit.
     """
     shape = tuple(coords[:, :2].max(0) + 1)
-    top = np.full(shape, -1)
-    np.maximum.at(top, (coords[:, 0], coords[:, 1]), coords[:, 2])
-    above = np.zeros(shape, np.uint8)
-    highest = coords[:, 2] == top[coords[:, 0], coords[:, 1]]
-    above[coords[highest, 0], coords[highest, 1]] = class_id[highest]
+    top = highest_voxels(coords, shape)
+    above = np.where(top >= 0, class_id[top], 0)
     number, buildings = np.zeros(shape, np.int64), 0
     for c in sem.BUILDING_IDS:
         label, count = ndimage.label(above == c)

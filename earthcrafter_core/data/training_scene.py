@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInput, WriteError
-from ..scene.voxels import tangent_frame
+from ..scene.voxels import highest_voxels, tangent_frame
 
 SUBSAMPLES = np.array([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]], np.float32)
 """[4, 2] places of a voxel's colour samples on its tangent plane, in voxels along u and v."""
@@ -97,10 +97,9 @@ class TrainingScene:
         """Colours of the highest voxel of each column at its four samples, uint8 [2 H, 2 W, 3], row 0 in the south."""
         h, w = self.layout.shape
         out = np.zeros((2 * h, 2 * w, 3), np.uint8)
-        order = np.argsort(self.coords[:, 2], kind="stable")  # the highest is written last
-        x, y = self.coords[order, 0].astype(int), self.coords[order, 1].astype(int)
-        for k, (east, north) in enumerate(SUBSAMPLES > 0):
-            out[2 * y + north, 2 * x + east] = self.rgb[order, k]
+        top = highest_voxels(self.coords, (w, h)).T  # [H, W]
+        for k, (east, north) in enumerate((SUBSAMPLES > 0).astype(int)):
+            out[north::2, east::2] = np.where(top[..., None] >= 0, self.rgb[top, k], 0)
         return out
 
     def subsample_points(self) -> np.ndarray:

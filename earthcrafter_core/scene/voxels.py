@@ -55,6 +55,14 @@ def column_tops(coords: np.ndarray, shape: tuple[int, ...], voxel_size: float = 
     return top
 
 
+def highest_voxels(coords: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Row of the highest of voxels [N, 3] in each column, int64 [X, Y], -1 where there is none; shape: X, Y."""
+    out = np.full(shape, -1, np.int64)
+    order = np.argsort(coords[:, 2], kind="stable")  # the highest is written last
+    out[coords[order, 0], coords[order, 1]] = order
+    return out
+
+
 def pack_keys(coords: np.ndarray) -> np.ndarray:
     """One sortable int64 for each coordinate row [N, 3] (each component in -2^20 .. 2^20 - 1), order x, y, z."""
     c = np.asarray(coords, np.int64) + (1 << 20)

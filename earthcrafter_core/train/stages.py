@@ -265,7 +265,8 @@ class TexFlowStage(_Crops):
     def __init__(self, c: ModelConfig, folder: Path | None, flux: FluxFeatures | None = None):
         self.flux = flux
         self.module = TexFlow(c.tex_flow, c.condition)
-        self.vae = store.load_tex_vae(c, folder).eval()
+        self.vae = store.tex_vae_of(c, folder).eval()
+        store.load("tex-vae", self.vae, folder, c.name)
         wants_flux(self.vae, self.flux)
 
     def prepare(self, batches: Iterable[Batch]) -> None:

@@ -38,16 +38,14 @@ def save(network: str, module: nn.Module, folder: Path, metadata: dict[str, str]
     return path
 
 
-def load_tex_vae(c: ModelConfig, folder: Path | None = None) -> TexVAE:
-    """TexVAE with its weights, for the input channels that they were trained with. Raises WeightsError, as load."""
+def tex_vae_of(c: ModelConfig, folder: Path | None = None) -> TexVAE:
+    """A fresh TexVAE with the input channels that the folder's weights were trained with, for `load`."""
     try:
         with safe_open(str(path_of("tex-vae", folder)), framework="pt") as f:
             features = int(f.get_slice("inp.weight").get_shape()[1])
     except (SafetensorError, OSError, ValueError):
         features = c.tex_vae.features  # load says what is wrong
-    vae = TexVAE(replace(c.tex_vae, features=features))
-    load("tex-vae", vae, folder, c.name)
-    return vae
+    return TexVAE(replace(c.tex_vae, features=features))
 
 
 def load(network: str, module: nn.Module, folder: Path | None = None, configuration: str = "default") -> dict[str, str]:
