@@ -75,6 +75,10 @@ def test_any_seed_gives_a_well_formed_scene(seed):
     check_ground(scene)
 
 
+def test_flat_cells_beside_rocks_stay_flat():
+    check_ground(make_scene(1_364_208_172, 128))  # a valley with boulders in a meadow
+
+
 def test_the_same_seed_gives_the_same_scene_and_another_a_different_one():
     first, again, other = make_scene(5, SIZE, "village"), make_scene(5, SIZE, "village"), make_scene(6, SIZE, "village")
     for name in TrainingScene.ARRAYS:

@@ -37,6 +37,8 @@ def build_solid(canvas: Canvas) -> Solid:
     size = canvas.size
     cover = canvas.cover[1::2, ::2].copy()
     ground = canvas.ground.reshape(size, 2, size, 2).mean((1, 3))
+    flat = c.is_in(cover, c.FLAT_IDS)  # a cell takes the class of one of its quarters: the others may be rocks
+    ground[flat] = np.clip(ground[flat], -1.0, 1.0)
     top = ground.copy()
     x = (np.arange(size) + 0.5)[None, :]
     y = (size - 0.5 - np.arange(size))[:, None]
