@@ -31,7 +31,7 @@ def archive(tmp_path_factory):
 def test_the_archive_holds_the_extension_and_nothing_else(archive):
     with zipfile.ZipFile(archive) as z:
         names = set(z.namelist())
-    assert {"blender_manifest.toml", "__init__.py", "LICENSE", "operators/__init__.py", "ui/panels.py",
+    assert {"blender_manifest.toml", "__init__.py", "LICENSE", "operators/__init__.py", "ui/layout_panel.py",
             "earthcrafter_core/engine/protocol.py", "earthcrafter_core/engine/__main__.py"} <= names
     assert not [n for n in names if "__pycache__" in n or n.startswith(("tests/", ".venv")) or n.endswith(".pyc")]
     weights = {p.name for p in (ROOT / "earthcrafter_core" / "weights").glob("*.safetensors")}

@@ -1,14 +1,22 @@
-"""The sidebar tab "EarthCrafter" in the 3D view."""
+"""The sidebar tab: panels in the order of work. They show and call, and change nothing themselves."""
 from __future__ import annotations
 
-from . import panels
+import bpy
+
+from . import engine_panel, generate_panel, layout_panel, results_panel
+
+_MODULES = (layout_panel, generate_panel, results_panel, engine_panel)
 
 
 def register() -> None:
     """Register the panels."""
-    panels.register()
+    for module in _MODULES:
+        for cls in module.CLASSES_HERE:
+            bpy.utils.register_class(cls)
 
 
 def unregister() -> None:
-    """Unregister the panels."""
-    panels.unregister()
+    """Unregister them in the opposite order."""
+    for module in reversed(_MODULES):
+        for cls in reversed(module.CLASSES_HERE):
+            bpy.utils.unregister_class(cls)

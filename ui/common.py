@@ -1,0 +1,40 @@
+"""What the panels share: their place in the sidebar, and errors wrapped to its width."""
+from __future__ import annotations
+
+import bpy
+
+from ..earthcrafter_core.errors import EarthCrafterError
+
+_MIN_COLUMNS = 24
+
+
+class SidebarPanel:
+    """Mix-in: a panel of the sidebar tab."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "EarthCrafter"
+
+
+def draw_error(layout: bpy.types.UILayout, context: bpy.types.Context, error: EarthCrafterError) -> None:
+    """An error and its remedy, wrapped to the sidebar's width."""
+    box = layout.box()
+    width = context.region.width if context.region is not None else 300
+    scale = context.preferences.system.ui_scale
+    columns = max(_MIN_COLUMNS, int(width / (7.5 * scale)) - 6)
+    icon = "INFO" if error.kind == "cancelled" else "ERROR"
+    for line in wrap(error.message, columns) + wrap(error.remedy, columns):
+        box.label(text=line, icon=icon)
+        icon = "BLANK1"
+
+
+def wrap(text: str, columns: int) -> list[str]:
+    """Lines of at most `columns` characters, broken at spaces; longer words (paths) are cut."""
+    lines = [""]
+    for word in text.split():
+        while len(word) > columns:
+            lines.append(word[:columns])
+            word = word[columns:]
+        joined = f"{lines[-1]} {word}".strip()
+        lines[-1:] = [joined] if len(joined) <= columns else [lines[-1], word]
+    return [line for line in lines if line]
