@@ -8,9 +8,10 @@ import numpy as np
 from bpy_extras import view3d_utils
 from mathutils import Vector
 
-from .. import layout_mesh, painting
+from .. import layout_mesh
 from ..class_materials import class_by_name, linear_color
 from ..earthcrafter_core.errors import EarthCrafterError
+from ..earthcrafter_core.scene import shapes
 from .common import LayoutOperator, register_classes, report, unregister_classes
 
 _HINT = "Drag: paint   Shift-drag: unpaint   Alt-click: pick class   [ ]: radius   Ctrl-Z: undo   Esc or Paint: end"
@@ -46,7 +47,7 @@ class EARTHCRAFTER_OT_paint(LayoutOperator, bpy.types.Operator):
             return report(self, e)
         obj.hide_set(False)
         self._layout_name = obj.name
-        self._previous: painting.Point | None = None  # last place of the running stroke
+        self._previous: shapes.Point | None = None  # last place of the running stroke
         self._cursor: Vector | None = None
         self._handle = bpy.types.SpaceView3D.draw_handler_add(_draw_brush, (self,), "WINDOW", "POST_VIEW")
         context.window_manager.modal_handler_add(self)
@@ -89,11 +90,12 @@ class EARTHCRAFTER_OT_paint(LayoutOperator, bpy.types.Operator):
             return {"RUNNING_MODAL"}
         return {"PASS_THROUGH"}
 
-    def _stroke(self, settings: bpy.types.PropertyGroup, obj: bpy.types.Object, place: painting.Point,
+    def _stroke(self, settings: bpy.types.PropertyGroup, obj: bpy.types.Object, place: shapes.Point,
                 unpaint: bool) -> None:
         """Paint from the stroke's last place to this one. Raises BadInput."""
         points = [place] if self._previous is None else [self._previous, place]
-        mask = painting.line(layout_mesh.grid_shape(obj), layout_mesh.cell_size(obj), points, 2 * settings.brush_radius)
+        shape = layout_mesh.grid_shape(obj)
+        mask = shapes.line(shape, layout_mesh.cell_size(obj), points, 2 * settings.brush_radius).whole(shape)
         layout_mesh.paint(obj, mask, 0 if unpaint else class_by_name(settings.paint_class).id)
         self._previous = place
 
@@ -124,7 +126,7 @@ def _view_region(context: bpy.types.Context, event: bpy.types.Event) -> bpy.type
 
 
 def _place_under_mouse(context: bpy.types.Context, region: bpy.types.Region, event: bpy.types.Event,
-                       obj: bpy.types.Object) -> painting.Point | None:
+                       obj: bpy.types.Object) -> shapes.Point | None:
     """Where the mouse's ray meets the layout's plane, metres from its south-west corner; None where it does not."""
     view = context.space_data.region_3d
     mouse = (event.mouse_x - region.x, event.mouse_y - region.y)
@@ -140,7 +142,7 @@ def _place_under_mouse(context: bpy.types.Context, region: bpy.types.Region, eve
     return hit.x, hit.y
 
 
-def _pick(settings: bpy.types.PropertyGroup, obj: bpy.types.Object, place: painting.Point) -> None:
+def _pick(settings: bpy.types.PropertyGroup, obj: bpy.types.Object, place: shapes.Point) -> None:
     """Take the class of the cell at a place as the one to paint."""
     classes, size = layout_mesh.read_classes(obj), layout_mesh.cell_size(obj)
     row, col = classes.shape[0] - 1 - math.floor(place[1] / size), math.floor(place[0] / size)

@@ -8,9 +8,10 @@ import bpy
 import numpy as np
 from bpy.props import CollectionProperty, EnumProperty, FloatProperty, FloatVectorProperty
 
-from .. import layout_mesh, painting
+from .. import layout_mesh
 from ..class_materials import class_by_name
 from ..earthcrafter_core.errors import EarthCrafterError
+from ..earthcrafter_core.scene import shapes
 from ..properties import class_items
 from .common import LayoutOperator, register_classes, report, unregister_classes
 
@@ -64,8 +65,8 @@ class EARTHCRAFTER_OT_paint_rectangle(PaintOperator, bpy.types.Operator):
 
     def mask(self, obj: bpy.types.Object) -> np.ndarray:
         """Cells inside."""
-        return painting.rectangle(layout_mesh.grid_shape(obj), layout_mesh.cell_size(obj), tuple(self.corner),
-                                  tuple(self.opposite))
+        return shapes.rectangle(layout_mesh.grid_shape(obj), layout_mesh.cell_size(obj), tuple(self.corner),
+                                tuple(self.opposite)).whole(layout_mesh.grid_shape(obj))
 
 
 class EARTHCRAFTER_OT_paint_disc(PaintOperator, bpy.types.Operator):
@@ -80,7 +81,8 @@ class EARTHCRAFTER_OT_paint_disc(PaintOperator, bpy.types.Operator):
 
     def mask(self, obj: bpy.types.Object) -> np.ndarray:
         """Cells inside."""
-        return painting.disc(layout_mesh.grid_shape(obj), layout_mesh.cell_size(obj), tuple(self.centre), self.radius)
+        shape = layout_mesh.grid_shape(obj)
+        return shapes.disc(shape, layout_mesh.cell_size(obj), tuple(self.centre), self.radius).whole(shape)
 
 
 class EarthCrafterLinePoint(bpy.types.PropertyGroup):
@@ -105,7 +107,7 @@ class EARTHCRAFTER_OT_paint_line(PaintOperator, bpy.types.Operator):
         points = [tuple(p.location) for p in self.points]
         if not points:
             return np.zeros(shape, bool)
-        return painting.line(shape, layout_mesh.cell_size(obj), points, self.width)
+        return shapes.line(shape, layout_mesh.cell_size(obj), points, self.width).whole(shape)
 
 
 class EARTHCRAFTER_OT_fill(PaintOperator, bpy.types.Operator):
@@ -127,7 +129,7 @@ class EARTHCRAFTER_OT_fill(PaintOperator, bpy.types.Operator):
         row, col = shape[0] - 1 - int(self.place[1] // size), int(self.place[0] // size)
         if not (0 <= row < shape[0] and 0 <= col < shape[1]):
             return np.zeros(shape, bool)
-        return painting.region(layout_mesh.read_classes(obj), row, col)
+        return shapes.region(layout_mesh.read_classes(obj), row, col)
 
 
 _CLASSES = (EarthCrafterLinePoint, EARTHCRAFTER_OT_paint_rectangle, EARTHCRAFTER_OT_paint_disc,

@@ -117,7 +117,7 @@ for module in pkgutil.walk_packages(earthcrafter_core.__path__, "earthcrafter_co
 def test_what_both_sides_use_needs_numpy_alone():
     run_behind_wall(("torch", "numba", "scipy", "bpy", "safetensors", "laspy", "PIL"), """
 import earthcrafter_core.scene.classes, earthcrafter_core.scene.layout, earthcrafter_core.scene.voxels
-import earthcrafter_core.scene.splats, earthcrafter_core.engine.protocol
+import earthcrafter_core.scene.splats, earthcrafter_core.scene.shapes, earthcrafter_core.engine.protocol
 """)
 
 
