@@ -5,6 +5,7 @@ import bpy
 import numpy as np
 
 from .earthcrafter_core.scene.classes import CLASSES, SemanticClass
+from .earthcrafter_core.scene.colour import srgb_to_linear
 
 COLOR_ATTRIBUTE = "Col"
 """Colour attribute of generated meshes, points and splats (linear in the datablock)."""
@@ -15,12 +16,6 @@ _GRAIN = {"low_vegetation": (7.0, 0.30, 0.05), "tall_vegetation": (2.6, 0.50, 0.
 """Grain by kind of class, finer than the mesh's colours: per metre, share of the colour that varies, metres of its bumps."""
 _GRAIN_BY_NAME = {"snow": (2.0, 0.04, 0.03), "sand": (9.0, 0.10, 0.02), "sports": (9.0, 0.12, 0.01),
                   "lawn": (9.0, 0.20, 0.03), "railway": (6.0, 0.35, 0.05)}
-
-
-def srgb_to_linear(rgb: np.ndarray) -> np.ndarray:
-    """sRGB uint8 [..., 3] to linear float32 [..., 3] in 0..1 (IEC 61966-2-1)."""
-    s = np.asarray(rgb, np.float32) / 255
-    return np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def linear_color(semantic_class: SemanticClass) -> tuple[float, float, float, float]:

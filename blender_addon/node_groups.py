@@ -8,9 +8,8 @@ from __future__ import annotations
 import bpy
 
 from .class_materials import COLOR_ATTRIBUTE
+from .result_arrays import OPACITY, ROTATION, SCALE
 
-OPACITY, ROTATION, SCALE = "opacity", "rotation", "splat_scale"
-"""Attributes of the splats' points: float 0..1, quaternion, vector (the two standard deviations in metres, and 1)."""
 EXTENT = 2.5  # half a disc's side in standard deviations; beyond it alpha is under 4.4 %
 SHIFT = 0.03  # metres; discs in one plane are drawn this far apart: rays pass several at the same place as one
 POINTS_GROUP, SPLATS_GROUP = "EarthCrafter Points", "EarthCrafter Splats"
@@ -151,3 +150,17 @@ def _new_material(name: str) -> tuple[bpy.types.Material, _Builder]:
     material.use_nodes = True
     material.node_tree.nodes.clear()
     return material, _Builder(material.node_tree)
+
+
+def set_input(modifier: bpy.types.Modifier, name: str, value: float) -> None:
+    """Set an input of a geometry node modifier by the socket's name.
+
+    Up to Blender 5.1 inputs are custom properties of the modifier; 5.2 has them under `properties.inputs`.
+    """
+    inputs = getattr(getattr(modifier, "properties", None), "inputs", None)
+    for item in modifier.node_group.interface.items_tree:
+        if item.item_type == "SOCKET" and item.in_out == "INPUT" and item.name == name:
+            if inputs is None:
+                modifier[item.identifier] = value
+            else:
+                getattr(inputs, item.identifier).value = value

@@ -40,7 +40,7 @@ class EARTHCRAFTER_OT_import_result(bpy.types.Operator):
         except EarthCrafterError as e:
             return report(self, e)
         if layout is not None:
-            result_import.replace_on_layout(context.scene, place.collection, layout)
+            result_import.put_on_layout(context.scene, place.collection, layout)
         context.scene.collection.children.link(place.collection)
         if hasattr(context.scene, "cycles"):
             cycles = context.scene.cycles

@@ -6,9 +6,10 @@ import small_scene
 from small_scene import HOUSE, ROOF, SIZE, slope
 
 from earthcrafter_core.convert.drape import drape
-from earthcrafter_core.convert.glb import glb_bytes, linear
+from earthcrafter_core.convert.glb import glb_bytes
 from earthcrafter_core.convert.mesh import Mesh, build_mesh
 from earthcrafter_core.scene import classes as sem
+from earthcrafter_core.scene.colour import srgb_to_linear
 
 
 @pytest.fixture(scope="module")
@@ -116,5 +117,5 @@ def test_glb_is_read_by_another_tool(mesh, tmp_path):
 
 
 def test_linear_colours():
-    assert np.allclose(linear(np.array([0, 255], np.uint8)), [0, 1])
-    assert np.isclose(linear(np.array([188], np.uint8))[0], 0.5, atol=0.01)
+    assert np.allclose(srgb_to_linear(np.array([0, 255], np.uint8)), [0, 1])
+    assert np.isclose(srgb_to_linear(np.array([188], np.uint8))[0], 0.5, atol=0.01)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..scene import classes as sem
+from ..scene.colour import srgb_to_linear
 from .mesh import Mesh
 
 ROUGHNESS = {"unpainted": 0.9, "building": 0.8, "paved": 0.9, "low_vegetation": 1.0, "tall_vegetation": 1.0, "bare": 1.0,
@@ -31,7 +32,7 @@ def glb_bytes(mesh: Mesh) -> bytes:
     for index, class_id in enumerate(np.unique(mesh.face_class)):
         position, normal, rgb, triangles = _primitive_arrays(mesh, mesh.face_class == class_id)
         color = np.full((len(rgb), 4), 65535, "<u2")
-        color[:, :3] = np.rint(linear(rgb) * 65535)
+        color[:, :3] = np.rint(srgb_to_linear(rgb).astype(np.float64) * 65535)
         primitives.append({
             "attributes": {"POSITION": builder.add(_y_up(position), _ARRAY, bounds=True),
                            "NORMAL": builder.add(_y_up(normal), _ARRAY),
@@ -47,12 +48,6 @@ def glb_bytes(mesh: Mesh) -> bytes:
     binary = bytes(builder.data) + b"\0" * (-len(builder.data) % 4)
     return (struct.pack("<4sII", b"glTF", 2, 28 + len(text) + len(binary)) + struct.pack("<I4s", len(text), b"JSON") + text
             + struct.pack("<I4s", len(binary), b"BIN\0") + binary)
-
-
-def linear(rgb: np.ndarray) -> np.ndarray:
-    """sRGB uint8 of any shape as linear floats 0..1."""
-    s = rgb / 255.0
-    return np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4)
 
 
 def _primitive_arrays(mesh: Mesh, faces: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -1,0 +1,138 @@
+"""A result folder as arrays in the form that Blender's attributes take: no bpy, so that a thread can make them.
+
+Each array goes into an attribute by one copy of memory; what Blender would have to work out (edges, linear colours) is
+worked out here.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .earthcrafter_core.errors import BadInput
+from .earthcrafter_core.scene.colour import srgb_to_linear
+from .earthcrafter_core.scene.splats import Splats
+from .result_files import Points, Surface, read_mesh, read_points, read_scene, read_splats
+
+OPACITY, ROTATION, SCALE = "opacity", "rotation", "splat_scale"
+"""Attributes of the splats' points: float 0..1, quaternion, vector (the two standard deviations in metres, and 1)."""
+
+
+@dataclass
+class MeshArrays:
+    """A triangle mesh.
+
+    Attributes:
+        position: float32 [V, 3] metres.
+        corner_vert, corner_edge: int32 [3 T] vertex and edge of each corner. edge_verts: int32 [E, 2].
+        class_id, material_index: int32 [T]. classes: ids of the classes that occur, one material slot each.
+        corner_color: float32 [3 T, 4] linear RGBA. corner_normal: float32 [3 T, 3] unit.
+    """
+
+    position: np.ndarray
+    corner_vert: np.ndarray
+    corner_edge: np.ndarray
+    edge_verts: np.ndarray
+    class_id: np.ndarray
+    material_index: np.ndarray
+    classes: list[int]
+    corner_color: np.ndarray
+    corner_normal: np.ndarray
+
+
+@dataclass
+class CloudArrays:
+    """Loose points: position float32 [N, 3] metres, class_id int32 [N], color float32 [N, 4] linear RGBA, and attributes
+    by name: float32 [N], [N, 3] or [N, 4] (quaternion wxyz)."""
+
+    position: np.ndarray
+    class_id: np.ndarray
+    color: np.ndarray
+    attributes: dict[str, np.ndarray]
+
+
+@dataclass
+class ResultArrays:
+    """A whole result: its folder, scene.json, mesh, points, the splats that are shown, and how many there are in all."""
+
+    folder: Path
+    scene: dict[str, Any]
+    mesh: MeshArrays
+    points: CloudArrays
+    splats: CloudArrays
+    splats_total: int
+
+    @property
+    def voxel_size(self) -> float:
+        """Metres."""
+        return float(self.scene.get("settings", {}).get("voxel_size", 1.0))
+
+
+def read_result(folder: Path, splat_cap: int) -> ResultArrays:
+    """Read a result with at most `splat_cap` of its splats, evenly taken from all.
+
+    Raises:
+        BadInput: the folder holds no result, or a file of it is missing or damaged.
+    """
+    scene = read_scene(folder)
+    surface, points, splats = (read_mesh(folder / "mesh.glb"), read_points(folder / "points.ply"),
+                               read_splats(folder / "splats.ply"))
+    try:
+        return ResultArrays(folder, scene, mesh_arrays(surface), point_arrays(points),
+                            splat_arrays(splats, thin(len(splats), splat_cap)), len(splats))
+    except (ValueError, IndexError, MemoryError) as e:
+        raise BadInput(f"The result in {folder} cannot be used ({e}).", "Generate the place again.") from e
+
+
+def thin(count: int, cap: int) -> np.ndarray:
+    """Indices of at most `cap` of `count` splats, evenly taken from the whole; int64, sorted."""
+    if count <= cap:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).permutation(count)[:cap])
+
+
+def mesh_arrays(surface: Surface) -> MeshArrays:
+    """The arrays of a mesh."""
+    corner = np.ascontiguousarray(surface.triangles, np.int32)
+    edge_verts, corner_edge = edges_of(corner)
+    classes = np.unique(surface.class_id)
+    slot = np.zeros(256, np.int32)
+    slot[classes] = np.arange(len(classes))
+    return MeshArrays(np.ascontiguousarray(surface.vertices, np.float32), corner.ravel(), corner_edge, edge_verts,
+                      surface.class_id.astype(np.int32), slot[surface.class_id], classes.tolist(),
+                      _rgba(surface.corner_color.reshape(-1, 3)),
+                      np.ascontiguousarray(surface.corner_normal.reshape(-1, 3), np.float32))
+
+
+def edges_of(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Edges int32 [E, 2] of triangles int32 [T, 3], and the edge from each corner to the next one, int32 [3 T]."""
+    ends = np.stack([triangles, np.roll(triangles, -1, 1)], -1).reshape(-1, 2)
+    key = ends.min(1).astype(np.int64) << 32 | ends.max(1)
+    keys, corner_edge = np.unique(key, return_inverse=True)
+    return np.stack([keys >> 32, keys & 0xFFFFFFFF], 1).astype(np.int32), corner_edge.ravel().astype(np.int32)
+
+
+def point_arrays(points: Points) -> CloudArrays:
+    """The arrays of a point cloud."""
+    return CloudArrays(np.ascontiguousarray(points.position, np.float32), points.class_id.astype(np.int32),
+                       _rgba(srgb_to_linear(points.rgb)), {"normal": np.ascontiguousarray(points.normal, np.float32)})
+
+
+def splat_arrays(splats: Splats, kept: np.ndarray) -> CloudArrays:
+    """The arrays of the splats at the indices `kept`: opacity 0..1, rotation, and scale with 1 as the third."""
+    quat = splats.quat[kept] / np.linalg.norm(splats.quat[kept], axis=1, keepdims=True)
+    scale = np.ones((len(kept), 3), np.float32)
+    scale[:, :2] = np.exp(splats.log_scale[kept])
+    opacity = 1 / (1 + np.exp(-splats.opacity[kept].astype(np.float32)))
+    return CloudArrays(np.ascontiguousarray(splats.mean[kept], np.float32), splats.class_id[kept].astype(np.int32),
+                       _rgba(srgb_to_linear(splats.rgb()[kept])),
+                       {OPACITY: opacity, ROTATION: quat.astype(np.float32), SCALE: scale})
+
+
+def _rgba(rgb: np.ndarray) -> np.ndarray:
+    """Linear RGB float32 [N, 3] with alpha 1, float32 [N, 4]."""
+    rgba = np.ones((len(rgb), 4), np.float32)
+    rgba[:, :3] = rgb
+    return rgba
