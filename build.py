@@ -2,7 +2,9 @@
 """Builds, tests and shows EarthCrafter. Needs Python 3.11 and nothing else.
 
     python3 build.py demo       paint a layout in headless Blender, generate it, save demo/demo.blend and three renders
-    python3 build.py test       ruff, mypy and pytest (further arguments go to pytest)
+    python3 build.py test       ruff, mypy, and three test runs: all on bpy 4.5, the add-on on bpy 5.0, a Blender 5.2 window;
+                                --no-window leaves the window out; --only bpy4|bpy5|window makes one run (may be repeated);
+                                further arguments go to pytest, and then bpy 4.5 alone is run unless --only says otherwise
     python3 build.py package    dist/earthcrafter-<version>.zip, the extension to install in Blender
     python3 build.py setup      only make the environment in .venv that the others use
     python3 build.py clean      remove build/, dist/ and demo/
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,8 +24,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "earthcrafter-requirements.sha256"
+NEWER_BPY = "bpy==5.0.1"
+NEWER_VENV = ROOT / ".venv-bpy5"
 BUILD, DIST = ROOT / "build", ROOT / "dist"
 SUBPACKAGES = ("operators", "ui", "earthcrafter_core")
+TEST_RUNS = {"bpy4": ("everything, on bpy 4.5", ".venv"), "bpy5": ("the add-on, on bpy 5.0", ".venv-bpy5"),
+             "window": ("a window of Blender 5.2", ".venv")}
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
@@ -35,9 +42,9 @@ def say(text: str) -> None:
     print(f"build.py: {text}", flush=True)
 
 
-def venv_python() -> Path:
-    """The environment's interpreter."""
-    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+def venv_python(venv: Path | None = None) -> Path:
+    """An environment's interpreter; that of .venv where none is given."""
+    return (venv or VENV) / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def check_python(version: tuple[int, int] = sys.version_info[:2]) -> None:
@@ -81,6 +88,24 @@ def setup() -> None:
     run([*pip, "-r", "requirements.txt"], "The requirements could not be installed: check the network and the free disk space")
     STAMP.write_text(wanted + "\n")
     say(f"the environment is ready ({time.monotonic() - started:.0f} s); the next time starts at once.")
+
+
+def setup_newer() -> None:
+    """Make .venv-bpy5: Blender 5.0's module alone; everything else is that of .venv, which it sees through a .pth file."""
+    stamp = NEWER_VENV / "earthcrafter-bpy"
+    if stamp.exists() and stamp.read_text().strip() == NEWER_BPY:
+        return
+    say(f"making the environment with {NEWER_BPY} in {NEWER_VENV.name} (once, about 1 GB) ...")
+    shutil.rmtree(NEWER_VENV, ignore_errors=True)
+    run([sys.executable, "-m", "venv", "--without-pip", NEWER_VENV], "The environment of Blender 5.0 could not be made")
+    packages = [Path(subprocess.run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+                                    capture_output=True, text=True, check=True).stdout.strip())
+                for python in (venv_python(), venv_python(NEWER_VENV))]
+    (packages[1] / "earthcrafter.pth").write_text(f"{packages[0]}\n")  # searched after the environment's own packages
+    run([venv_python(), "-m", "pip", "--python", venv_python(NEWER_VENV), "install", "--no-input",
+         "--disable-pip-version-check", "--no-deps", NEWER_BPY],
+        f"{NEWER_BPY} could not be installed: check the network and the free disk space")
+    stamp.write_text(NEWER_BPY + "\n")
 
 
 def install_torch(pip: list[str | Path]) -> None:
@@ -139,9 +164,8 @@ def package() -> Path:
     return archive
 
 
-def test(arguments: list[str]) -> None:
-    """Lint, type check and tests."""
-    setup()
+def check() -> None:
+    """Lint and type check."""
     say("ruff ...")
     run([venv_python(), "-m", "ruff", "check", "."], "The style check found something")
     say("mypy ...")
@@ -149,8 +173,42 @@ def test(arguments: list[str]) -> None:
     addon = assemble(BUILD / "typecheck" / "earthcrafter")
     run([venv_python(), "-m", "mypy", "--exclude", "/earthcrafter_core/", addon],
         "The type check of the add-on found something")
-    say("pytest ...")
-    run([venv_python(), "-m", "pytest", *arguments], "Tests failed")
+
+
+def addon_tests() -> list[str]:
+    """The test files that load the add-on into bpy, and the one test of the walls that does."""
+    found = [path for path in sorted((ROOT / "tests").glob("test_*.py"))
+             if re.search(r"^(import addon|from addon import)\b", path.read_text(encoding="utf-8"), re.MULTILINE)]
+    return [*map(str, found), "tests/test_walls.py::test_the_addon_registers_without_torch"]
+
+
+def test(arguments: list[str], only: list[str], window: bool) -> None:
+    """Lint, type check and the test runs; all runs are made, then the first failure counts."""
+    setup()
+    if not only:
+        check()
+    parts = only or (["bpy4"] if arguments else list(TEST_RUNS))
+    named = any((ROOT / argument.split("::")[0]).exists() for argument in arguments)  # a path: in place of the run's own
+    results = {}
+    for part in parts:
+        if part == "window" and not window:
+            continue
+        name, environment = TEST_RUNS[part]
+        if part == "bpy5":
+            setup_newer()
+        files = [] if named else {"bpy4": [], "bpy5": addon_tests(), "window": ["tests/window"]}[part]
+        say(f"{name} ...")
+        started = time.monotonic()
+        try:
+            run([venv_python(ROOT / environment), "-m", "pytest", *files, *arguments], "Tests failed")
+            results[name] = "passed"
+        except BuildError:
+            results[name] = "FAILED"
+        results[name] += f" in {time.monotonic() - started:.0f} s"
+    for name, result in results.items():
+        say(f"{name}: {result}")
+    if not all(result.startswith("passed") for result in results.values()):
+        raise BuildError("Tests failed; the lines above say which.")
 
 
 def demo(arguments: list[str]) -> None:
@@ -172,14 +230,22 @@ def clean() -> None:
 def main() -> int:
     """Run one command; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("demo", "test", "package", "setup", "clean"))
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("demo", "test", "package", "setup", "clean"):
+        command = commands.add_parser(name, allow_abbrev=False, description=__doc__,
+                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name == "test":
+            command.add_argument("--only", action="append", choices=tuple(TEST_RUNS), default=[], help="one of the test runs")
+            command.add_argument("--no-window", action="store_true", help="leave the run in a real window out")
     options, rest = parser.parse_known_args()
     try:
         check_python()
         if rest and options.command not in ("demo", "test"):
             raise BuildError(f"`{options.command}` takes no further arguments.")
-        if options.command in ("demo", "test"):
-            {"demo": demo, "test": test}[options.command](rest)
+        if options.command == "test":
+            test(rest, options.only, not options.no_window)
+        elif options.command == "demo":
+            demo(rest)
         else:
             {"package": package, "setup": setup, "clean": clean}[options.command]()
     except BuildError as e:

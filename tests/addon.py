@@ -11,6 +11,9 @@ from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "bl_ext.user_default.earthcrafter"
+_MAIN = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+ENGINE_PYTHON = _MAIN if _MAIN.exists() else Path(sys.executable)
+"""The engine's interpreter in all tests: that of the main environment, whichever bpy runs the test."""
 
 
 _KEEPER = tempfile.TemporaryDirectory(prefix="earthcrafter tést ")

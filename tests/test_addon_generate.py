@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -30,7 +29,8 @@ def engine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("engine")
     env = client_module.engine_environment(FAKE.parent.parent, folder / "cache")
     kept = service.session._start
-    service.session._start = lambda: client_module.EngineClient([sys.executable, str(FAKE)], folder, env, folder / "log")
+    command = [str(addon.ENGINE_PYTHON), str(FAKE)]
+    service.session._start = lambda: client_module.EngineClient(command, folder, env, folder / "log")
     yield
     service.session.shutdown()
     service.session._start = kept

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -37,7 +36,7 @@ def session(tmp_path):
     made.shutdown()
 
 
-def start(tmp_path, command=(sys.executable, str(FAKE))):
+def start(tmp_path, command=(str(addon.ENGINE_PYTHON), str(FAKE))):
     env = client_module.engine_environment(FAKE.parent.parent, tmp_path / "cache")
     return client_module.EngineClient(command, tmp_path, env, tmp_path / "log" / "engine.log")
 
@@ -72,7 +71,7 @@ def is_alive(pid: int) -> bool:
 
 def test_a_job_runs_and_the_engine_stays_for_the_next(session, results, tmp_path):
     first = job(results)
-    session.generate(first)
+    session.start_job(first)
     assert session.state is State.STARTING
     fractions = []
     outcome = finish(session, first, each=lambda: fractions.append(first.fraction))
@@ -82,7 +81,7 @@ def test_a_job_runs_and_the_engine_stays_for_the_next(session, results, tmp_path
     assert session.state is State.READY and session.ready["version"] and session.ready["devices"][0] == "cpu"
     pid = session.client.pid
     second = job(results, seed=2)
-    session.generate(second)
+    session.start_job(second)
     assert finish(session, second).folder != outcome.folder and session.client.pid == pid
     assert left(results) == {outcome.folder.name, session.last.folder.name}
     assert left(tmp_path / "jobs") == set()
@@ -92,26 +91,26 @@ def test_a_job_runs_and_the_engine_stays_for_the_next(session, results, tmp_path
 def test_the_same_job_is_taken_from_what_is_there(session, results):
     for reused in (False, True):
         wanted = job(results)
-        session.generate(wanted)
+        session.start_job(wanted)
         assert finish(session, wanted).reused is reused
 
 
 def test_an_engine_killed_in_mid_run(session, results):
     wanted = job(results, fake_engine.KILL)
-    session.generate(wanted)
+    session.start_job(wanted)
     outcome = finish(session, wanted)
-    assert outcome.error.kind == "engine" and "stopped by itself (signal 9)" in outcome.error.message
-    assert "Press Generate" in outcome.error.remedy
+    assert outcome.error.kind == "killed" and "signal 9" in outcome.error.message
+    assert "Start it again" in outcome.error.remedy
     assert session.state is State.STOPPED and session.client is None
     assert left(results) == set()  # no half-written result
     again = job(results)
-    session.generate(again)  # starts a new engine
+    session.start_job(again)  # starts a new engine
     assert finish(session, again).error is None
 
 
 def test_cancel(session, results):
     wanted = job(results, fake_engine.SLOW)
-    session.generate(wanted)
+    session.start_job(wanted)
     finish_when = time.monotonic() + 30
     while wanted.step < 2 and time.monotonic() < finish_when:
         session.pump()
@@ -124,7 +123,7 @@ def test_cancel(session, results):
 
 def test_cancel_while_the_engine_starts(session, results):
     wanted = job(results, fake_engine.SLOW)
-    session.generate(wanted)
+    session.start_job(wanted)
     session.cancel()
     assert finish(session, wanted).error.kind == "cancelled" and left(results) == set()
 
@@ -133,7 +132,7 @@ def test_cancel_while_the_engine_starts(session, results):
                                                      (fake_engine.BUG, "internal", "IndexError")])
 def test_errors_in_the_job_leave_the_engine_ready(session, results, seed, kind, words):
     wanted = job(results, seed)
-    session.generate(wanted)
+    session.start_job(wanted)
     outcome = finish(session, wanted)
     assert outcome.error.kind == kind and words in outcome.error.message and outcome.error.remedy
     assert session.state is State.READY and left(results) == set()
@@ -141,15 +140,15 @@ def test_errors_in_the_job_leave_the_engine_ready(session, results, seed, kind, 
 
 def test_one_job_at_a_time(session, results):
     wanted = job(results, fake_engine.SLOW)
-    session.generate(wanted)
+    session.start_job(wanted)
     with pytest.raises(errors.BadInput, match="already"):
-        session.generate(job(results))
+        session.start_job(job(results))
     assert session.job is wanted
 
 
 def test_shutdown_in_mid_run_leaves_nothing(session, results):
     wanted = job(results, fake_engine.SLOW)
-    session.generate(wanted)
+    session.start_job(wanted)
     while wanted.step < 2:
         session.pump()
     pid = session.client.pid
@@ -166,15 +165,15 @@ def test_the_engine_ends_when_its_client_is_gone(tmp_path):
 def test_a_python_that_is_not_there(results, tmp_path):
     session = session_module.Session(lambda: start(tmp_path, [str(tmp_path / "no python"), "-m", "x"]))
     with pytest.raises(errors.EarthCrafterError, match="Choose another Python"):
-        session.generate(job(results))
+        session.start_job(job(results))
     assert session.state is State.STOPPED and session.job is None and left(results) == set()
 
 
 @pytest.mark.parametrize("code", ["raise SystemExit(3)", "print('no frames')", "import nothing_of_that_name"])
 def test_a_python_that_is_no_engine(results, tmp_path, code):
-    session = session_module.Session(lambda: start(tmp_path, [sys.executable, "-c", code]))
+    session = session_module.Session(lambda: start(tmp_path, [str(addon.ENGINE_PYTHON), "-c", code]))
     wanted = job(results)
-    session.generate(wanted)
+    session.start_job(wanted)
     outcome = finish(session, wanted)
     assert outcome.error is not None and outcome.error.remedy and session.state is State.STOPPED
     assert left(results) == set()
@@ -184,15 +183,15 @@ def test_results_that_cannot_be_written(session, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     with pytest.raises(errors.WriteError, match="preferences"):
-        session.generate(job(blocked / "results"))
+        session.start_job(job(blocked / "results"))
     assert session.job is None and session.state is State.STOPPED
 
 
 def test_a_silent_engine_is_given_up(session, results, monkeypatch):
     monkeypatch.setattr(client_module, "SILENCE_SECONDS", 0.2)
-    session._start = lambda: start(results.parent, [sys.executable, "-c", "import time; time.sleep(60)"])
+    session._start = lambda: start(results.parent, [str(addon.ENGINE_PYTHON), "-c", "import time; time.sleep(60)"])
     wanted = job(results)
-    session.generate(wanted)
+    session.start_job(wanted)
     pid = session.client.pid
     assert "not answered" in finish(session, wanted).error.message
     assert not is_alive(pid)
