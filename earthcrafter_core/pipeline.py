@@ -34,6 +34,7 @@ from .models.tex_vae import KnownSurface
 from .precision import autocast, bfloat16_is_fast
 from .scene import classes as sem
 from .scene.layout import Layout, resample
+from .scene.preview import Preview
 from .scene.splats import SH_C0, Splats
 from .scene.voxels import GROUND_INDEX, VoxelScene, flat_origin
 from .sparse.coords import Coords, sorted_coords
@@ -187,7 +188,8 @@ class Models:
 
 
 def generate(layout: Layout, out: Path, settings: Settings, *, progress: Progress | None = None,
-             cancel: Callable[[], bool] | None = None, models: Models | None = None) -> dict:
+             cancel: Callable[[], bool] | None = None, models: Models | None = None,
+             preview: Callable[[str, Preview], None] | None = None, layout_source: str = "") -> dict:
     """Generate a scene for a layout and write the contract's files into `out`.
 
     An unpainted layout (all 0) is the unconditional case.

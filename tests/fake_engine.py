@@ -1,15 +1,17 @@
-"""An engine for tests: the real server with a pipeline that makes small box towns at once, or goes wrong on demand.
+"""An engine for tests: the real server with a backend that makes small box towns at once, or goes wrong on demand.
 
-The seed chooses: KILL dies in mid-write, SLOW takes long, BAD raises an error for people, BUG raises any other.
+The seed chooses what goes wrong, see the constants; the command line's arguments what goes wrong at the start: `--no-import`
+cannot import torch, `--dies` ends before it is ready, `--slow` takes two seconds to be ready, `--silent` never is.
 """
 from __future__ import annotations
 
+import errno
+import json
 import os
-import signal
 import sys
 import time
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +20,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from earthcrafter_core.convert import files
 from earthcrafter_core.convert.mesh import build_mesh
 from earthcrafter_core.engine import server
-from earthcrafter_core.errors import Cancelled, OutOfMemory
+from earthcrafter_core.errors import BadInput, Cancelled, OutOfMemory
 from earthcrafter_core.scene.classes import BUILDING_IDS, PALETTE
 from earthcrafter_core.scene.layout import Layout
+from earthcrafter_core.scene.made_layout import MadeLayout
+from earthcrafter_core.scene.preview import Preview
 from earthcrafter_core.scene.splats import SH_C0, Splats
 from earthcrafter_core.scene.voxels import GROUND_INDEX, VoxelScene, flat_origin
 
 KILL, SLOW, BAD, BUG = 666, 667, 668, 669
+"""Dies in mid-write; takes 50 s; raises an error for people; raises any other."""
+NO_MEMORY, FULL, DEVICE, HANG, FREEZE = 670, 671, 672, 673, 674
+"""Raises MemoryError; raises the OSError of a full disk; raises torch's error of a broken graphics card, after which the engine
+ends; hears no cancel for ten minutes, with heartbeats; the same without heartbeats."""
 STEPS = 5
 BUILDING_HEIGHT = 6  # voxels
 
@@ -43,26 +51,61 @@ class Settings:
     configuration: str = "default"
 
 
-def generate(layout, out, settings, *, progress=None, cancel=None, models=None):
+def generate(layout, out, settings, *, progress=None, cancel=None, models=None, preview=None, layout_source=""):
     """Write a box town for the layout."""
     print("a library that prints to stdout")  # must not reach the client's pipe
+    work(settings, progress, cancel, out)
+    for kind in ("cells", "voxels", "colours") if preview is not None else ():
+        preview(kind, ground_preview(layout))
+    scene = {"layout_hash": layout.hash(), "seed": settings.seed, "settings": {"voxel_size": settings.voxel_size},
+             "layout_source": layout_source}
+    write_town(out, layout, scene)
+    return scene
+
+
+def work(settings, progress, cancel, out):
+    """Take a while, or go wrong."""
+    slow = settings.seed in (SLOW, KILL)
     steps = 1000 if settings.seed == SLOW else STEPS
     for step in range(steps):
         if cancel():
             raise Cancelled()
-        progress("texture", step + 1, steps, (step + 1) / steps)
-        time.sleep(0.05 if settings.seed in (SLOW, KILL) else 0)
+        left = (steps - step - 1) * (0.05 if slow else 0)
+        progress("texture", step + 1, steps, (step + 1) / steps, left)
+        time.sleep(0.05 if slow else 0)
     if settings.seed == KILL:
         out.mkdir(parents=True)
         (out / "splats.ply").write_bytes(b"ply\n")
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), 9)
     if settings.seed == BAD:
         raise OutOfMemory("The machine has too little memory for the stage 'texture'.", "Use a smaller layout.")
     if settings.seed == BUG:
         raise IndexError("index 7 is out of bounds")
-    scene = {"layout_hash": layout.hash(), "seed": settings.seed, "settings": {"voxel_size": settings.voxel_size}}
-    write_town(out, layout, scene)
-    return scene
+    if settings.seed == NO_MEMORY:
+        raise MemoryError
+    if settings.seed == FULL:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if settings.seed == DEVICE:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+    if settings.seed == HANG:
+        time.sleep(600)
+    if settings.seed == FREEZE:
+        import ctypes
+        ctypes.PyDLL(None).sleep(600)  # PyDLL keeps the interpreter's lock: no other thread runs
+
+
+def regenerate(base, layout, region, out, settings, *, progress=None, cancel=None, models=None, preview=None, layout_source=""):
+    """Write the kept result's town with the layout's classes inside the region."""
+    kept = files.read_scene(base)
+    ids = files.read_structure(base)["layout"].copy()
+    if ids.shape != layout.shape:
+        raise BadInput("The layout has another size than the result.", "Generate the whole layout.")
+    row0, col0, row1, col1 = region
+    ids[row0:row1, col0:col1] = layout.class_id[row0:row1, col0:col1]
+    work(settings, progress, cancel, out)
+    content = kept | {"seed": settings.seed, "region": list(region), "base": base.name, "layout_source": layout_source}
+    write_town(out, replace(layout, class_id=ids), content)
+    return content
 
 
 def retexture(scene, out, settings, *, progress=None, cancel=None, models=None):
@@ -71,6 +114,24 @@ def retexture(scene, out, settings, *, progress=None, cancel=None, models=None):
     content = kept | {"seed": settings.seed, "retextured": scene.name}
     write_town(out, Layout(files.read_structure(scene)["layout"]), content)
     return content
+
+
+def make_layout(source, options, cancel=None, progress=None):
+    """A lawn with a road across, of options' width and height (32); the source "bad" cannot be used."""
+    if source == "bad":
+        raise BadInput("There is no such file.", "Give another.")
+    ids = np.full((int(options.get("height", 32)), int(options.get("width", 32))), 10, np.uint8)
+    ids[len(ids) // 2] = 7
+    progress("layout", 1, 1, 1.0)
+    return MadeLayout(Layout(ids, float(options.get("cell_size", 1.0))), "town", ["2 things of a kind unknown were left out."],
+                      "EPSG:32633", (389000.0, 5934000.0), f"{source} {json.dumps(options, ensure_ascii=False)}")
+
+
+def ground_preview(layout):
+    """Two triangles over the layout's extent."""
+    h, w = (n * layout.cell_size for n in layout.shape)
+    position = np.array([[0, 0, 0], [w, 0, 0], [w, h, 0], [0, h, 0]], np.float32)
+    return Preview(position, np.full((4, 4), 200, np.uint8), np.array([[0, 1, 2], [0, 2, 3]], np.int32))
 
 
 def write_town(out: Path, layout, scene: dict) -> None:
@@ -91,9 +152,19 @@ def write_town(out: Path, layout, scene: dict) -> None:
     files.write_generation(out, lambda: scene, voxels, splats, build_mesh(voxels, splats), {"layout": layout.class_id})
 
 
-def load() -> types.SimpleNamespace:
-    """In place of the module pipeline."""
-    return types.SimpleNamespace(Settings=Settings, generate=generate, retexture=retexture, Models=lambda *key: key)
+def load() -> server.Backend:
+    """In place of the real backend."""
+    if "--no-import" in sys.argv:
+        import torch_that_is_not_there  # noqa: F401
+    if "--dies" in sys.argv:
+        os._exit(3)
+    if "--silent" in sys.argv:
+        time.sleep(600)
+    if "--slow" in sys.argv:
+        time.sleep(2)
+    pipeline = types.SimpleNamespace(Settings=Settings, generate=generate, retexture=retexture, regenerate=regenerate,
+                                     Models=lambda *key: key)
+    return server.Backend(pipeline, make_layout)
 
 
 if __name__ == "__main__":

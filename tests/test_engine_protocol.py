@@ -51,15 +51,71 @@ def test_bytes_that_are_no_message(data):
         protocol.read_message(io.BytesIO(data))
 
 
-def test_jobs_round_trip(tmp_path):
+def some_layout() -> Layout:
     rng = np.random.default_rng(0)
-    layout = Layout(rng.integers(0, 26, (5, 7)).astype(np.uint8), 0.5,
-                    np.full((5, 7), np.nan, np.float32), rng.random((5, 7)).astype(np.float32))
+    return Layout(rng.integers(0, 26, (5, 7)).astype(np.uint8), 0.5, np.full((5, 7), np.nan, np.float32),
+                  rng.random((5, 7)).astype(np.float32))
+
+
+def test_jobs_round_trip(tmp_path):
+    layout = some_layout()
     protocol.write_job(tmp_path / "jöb", layout)
-    assert protocol.read_job(tmp_path / "jöb").hash() == layout.hash()
+    read, terrain = protocol.read_job(tmp_path / "jöb")
+    assert read.hash() == layout.hash() and terrain is None
     plain = Layout(layout.class_id)
     protocol.write_job(tmp_path / "plain", plain)
-    assert protocol.read_job(tmp_path / "plain").hash() == plain.hash()
+    assert protocol.read_job(tmp_path / "plain")[0].hash() == plain.hash()
+
+
+def test_jobs_carry_terrain(tmp_path):
+    mesh = protocol.Terrain("mesh", np.random.default_rng(1).random((4, 3)), np.array([[0, 1, 2], [1, 2, 3]]))
+    protocol.write_job(tmp_path / "mesh", some_layout(), mesh)
+    read = protocol.read_job(tmp_path / "mesh")[1]
+    assert read.hash() == mesh.hash() and read.vertices.dtype == np.float32 and read.triangles.dtype == np.int32
+    file = tmp_path / "höhen.npy"
+    np.save(file, np.zeros((3, 3)))
+    raster = protocol.Terrain("raster", path=str(file))
+    protocol.write_job(tmp_path / "raster", some_layout(), raster)
+    assert protocol.read_job(tmp_path / "raster")[1] == raster
+    before = raster.hash()
+    np.save(file, np.zeros((4, 4)))
+    assert raster.hash() != before != mesh.hash()
+    moved = protocol.Terrain("mesh", mesh.vertices + 1, mesh.triangles)
+    assert moved.hash() != mesh.hash()
+
+
+@pytest.mark.parametrize("wrong", [dict(kind="sphere"), dict(kind="mesh"), dict(kind="raster", path="/none.tif"),
+                                   dict(kind="mesh", vertices=np.zeros((2, 3)), triangles=np.array([[0, 1, 2]])),
+                                   dict(kind="mesh", vertices=np.full((3, 3), np.nan), triangles=np.array([[0, 1, 2]]))])
+def test_terrain_that_is_none(wrong):
+    with pytest.raises(BadInput):
+        protocol.Terrain(**wrong)
+
+
+@pytest.mark.parametrize("origin", [None, (389000.5, 5934000.0)])
+def test_made_layouts_round_trip(tmp_path, origin):
+    made = protocol.MadeLayout(some_layout(), "Straße", ["3 things left out."], origin and "EPSG:32633", origin, "osm a.pbf")
+    protocol.write_made_layout(tmp_path, made)
+    read = protocol.read_made_layout(tmp_path)
+    assert read.layout.hash() == made.layout.hash()
+    assert (read.name, read.report, read.crs, read.origin, read.source) == (
+        made.name, made.report, made.crs, made.origin, made.source)
+    protocol.write_job(tmp_path / "job", some_layout())
+    with pytest.raises(BadInput):
+        protocol.read_made_layout(tmp_path / "job")
+
+
+def test_previews_round_trip(tmp_path):
+    preview = protocol.Preview(np.zeros((3, 3), np.float32), np.full((3, 4), 7, np.uint8), np.array([[0, 1, 2]], np.int32))
+    protocol.write_preview(tmp_path / "a.npz", preview)
+    read = protocol.read_preview(tmp_path / "a.npz")
+    assert all(np.array_equal(getattr(read, k), getattr(preview, k)) for k in ("position", "color", "triangles"))
+    assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+    (tmp_path / "a.npz").write_bytes(b"PK\3\4 no more")
+    with pytest.raises(BadInput):
+        protocol.read_preview(tmp_path / "a.npz")
+    with pytest.raises(WriteError):
+        protocol.write_preview(tmp_path / "none" / "a.npz", preview)
 
 
 def test_jobs_that_cannot_be_read_or_written(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "earthcrafter_core"
-LEVELS = [{"errors", ""}, {"scene", "sparse", "flow", "precision"}, {"models", "render", "convert", "tiling"},
+LEVELS = [{"errors", ""}, {"scene", "sparse", "flow", "precision", "machine"}, {"models", "render", "convert", "tiling"},
           {"data", "weights"}, {"pipeline"}, {"train", "engine"}, {"cli"}, {"__main__"}]
 """Rooms from the bottom up; a room imports from its own level's own room and from lower levels only. "" is the root."""
 ADDON_MAY_USE = ("scene", "errors", "engine.protocol")

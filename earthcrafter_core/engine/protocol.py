@@ -6,15 +6,26 @@ whose "type" is one of the constants below. NumPy alone: Blender's side imports 
 | type      | sent by | fields |
 |-----------|---------|--------|
 | hello     | client  | protocol |
-| ready     | engine  | protocol, version, python, torch, devices (list of names), weights (id or "none"), pid |
-| generate  | client  | job, job_folder (see `write_job`), out (result folder), settings |
+| ready     | engine  | protocol, version, python, torch, devices (list of names), weights (id or "none"), pid, cores, |
+|           |         | memory_total, memory_free (bytes, whole machine), device_info: {device: {name, total, free}} (bytes) |
+| generate  | client  | job, job_folder (see `write_job`), out (result folder), settings; optional: base (folder of a kept |
+|           |         | result) and region [row0, col0, row1, col1] (layout cells, half-open, row 0 north) to make that part |
+|           |         | of `base` anew and leave the rest; previews (default false); layout_source (text, for scene.json) |
 | retexture | client  | job, scene (folder of a kept result), out, settings |
+| layout    | client  | job, source, options (object), out (folder that `read_made_layout` then reads) |
 | cancel    | client  | job |
-| progress  | engine  | job, stage, step, steps, fraction (0..1 over all stages) |
+| free      | client  | - (drop the networks and give their memory back, after the job that runs) |
+| progress  | engine  | job, stage, step, steps, fraction (0..1 over all stages), seconds_left (of the whole job, or null) |
+| preview   | engine  | job, kind ("cells", "voxels", "colours"), file: see `read_preview`; the client deletes it |
 | done      | engine  | job, folder, seconds |
 | error     | engine  | job (or null), kind, message, remedy (one sentence each) |
-| heartbeat | engine  | busy, every HEARTBEAT_SECONDS |
+| freed     | engine  | memory_before_mb, memory_mb (resident) |
+| heartbeat | engine  | busy, memory_mb (resident), every HEARTBEAT_SECONDS |
 | shutdown  | client  | - |
+
+Kinds of errors: bad_input, weights, write (also a full disk), out_of_memory, cancelled, import (the engine's Python cannot load
+what it needs; it ends), device (the graphics card failed; it ends), protocol (engine and client are of different releases),
+internal.
 """
 from __future__ import annotations
 
@@ -28,10 +39,19 @@ import numpy as np
 
 from ..errors import BadInput, EarthCrafterError, WriteError
 from ..scene.layout import Layout
+from ..scene.made_layout import MadeLayout
+from ..scene.preview import Preview, read_preview, write_preview
+from ..scene.terrain import Terrain
 
-PROTOCOL = 1
-HELLO, READY, GENERATE, RETEXTURE, CANCEL = "hello", "ready", "generate", "retexture", "cancel"
-PROGRESS, DONE, ERROR, HEARTBEAT, SHUTDOWN = "progress", "done", "error", "heartbeat", "shutdown"
+__all__ = ["MadeLayout", "Preview", "ProtocolError", "Terrain", "check_settings", "read_job", "read_made_layout",
+           "read_message", "read_preview", "write_job", "write_made_layout", "write_message", "write_preview"]
+PROTOCOL = 2
+HELLO, READY, CANCEL, FREE, FREED, HEARTBEAT, SHUTDOWN = "hello", "ready", "cancel", "free", "freed", "heartbeat", "shutdown"
+GENERATE, RETEXTURE, LAYOUT = "generate", "retexture", "layout"
+PROGRESS, PREVIEW, DONE, ERROR = "progress", "preview", "done", "error"
+JOBS = (GENERATE, RETEXTURE, LAYOUT)
+"""Messages that begin a job."""
+PREVIEW_KINDS = ("cells", "voxels", "colours")
 HEARTBEAT_SECONDS = 1.0
 
 _MAGIC = b"ECF1"
@@ -113,33 +133,78 @@ def check_settings(settings: Message) -> Message:
     return checked
 
 
-def write_job(folder: Path, layout: Layout) -> None:
-    """Write a layout into the job folder: class_id.npy, optional height_hint.npy and elevation.npy, layout.json.
+def write_job(folder: Path, layout: Layout, terrain: Terrain | None = None) -> None:
+    """Write a layout into the job folder: class_id.npy, optional height_hint.npy and elevation.npy, layout.json; and the
+    terrain under it, which then counts instead of the elevation.
 
     Raises WriteError.
     """
+    arrays, about = {}, {}
+    if terrain is not None:
+        about["terrain"] = {"kind": terrain.kind, "path": terrain.path}
+        if terrain.kind == "mesh":
+            arrays = {"terrain_vertices": terrain.vertices, "terrain_triangles": terrain.triangles}
+    _write(folder, layout, arrays, about)
+
+
+def read_job(folder: Path) -> tuple[Layout, Terrain | None]:
+    """Read what `write_job` wrote. Raises BadInput where a file is missing or damaged."""
+    layout, about = _read(folder)
+    said = about.get("terrain")
+    if said is None:
+        return layout, None
+    try:
+        kind, path = str(said["kind"]), str(said["path"])
+        arrays = [np.load(folder / f"terrain_{name}.npy", allow_pickle=False) if kind == "mesh" else None
+                  for name in ("vertices", "triangles")]
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as e:
+        raise BadInput(f"The job folder {folder} cannot be read ({e}).", "Press Generate again.") from e
+    return layout, Terrain(kind, *arrays, path)
+
+
+def write_made_layout(folder: Path, made: MadeLayout) -> None:
+    """Write a made layout: as `write_job`, with the rest of it in layout.json. Raises WriteError."""
+    _write(folder, made.layout, {}, {"name": made.name, "report": list(made.report), "crs": made.crs,
+                                     "origin": None if made.origin is None else [float(v) for v in made.origin],
+                                     "source": made.source})
+
+
+def read_made_layout(folder: Path) -> MadeLayout:
+    """Read what `write_made_layout` wrote. Raises BadInput where a file is missing or damaged."""
+    layout, about = _read(folder)
+    try:
+        x_y = about["origin"]
+        return MadeLayout(layout, str(about["name"]), [str(line) for line in about["report"]], about["crs"],
+                          None if x_y is None else (float(x_y[0]), float(x_y[1])), str(about["source"]))
+    except (KeyError, TypeError, ValueError, IndexError) as e:
+        raise BadInput(f"The layout in {folder} cannot be read ({e!r}).", "Make the layout again.") from e
+
+
+def _write(folder: Path, layout: Layout, arrays: dict[str, Any], about: Message) -> None:
+    """The layout's planes and more arrays as .npy, then layout.json with the cell size and `about`."""
+    planes = {name: getattr(layout, name) for name in ("class_id", "height_hint", "elevation")}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("class_id", "height_hint", "elevation"):
-            plane = getattr(layout, name)
-            if plane is not None:
-                np.save(folder / f"{name}.npy", plane, allow_pickle=False)
+        for name, array in (planes | arrays).items():
+            if array is not None:
+                np.save(folder / f"{name}.npy", array, allow_pickle=False)
         temporary = folder / "layout.json.tmp"
-        temporary.write_text(json.dumps({"cell_size": layout.cell_size}), encoding="utf-8")
+        temporary.write_text(json.dumps({"cell_size": layout.cell_size, **about}), encoding="utf-8")
         os.replace(temporary, folder / "layout.json")  # last: its presence says that the job is whole
     except OSError as e:
         raise WriteError(f"The job folder {folder} could not be written ({e.strerror or e}).",
                          "Free some space or choose another folder for temporary files.") from e
 
 
-def read_job(folder: Path) -> Layout:
-    """Read what `write_job` wrote. Raises BadInput where a file is missing or damaged."""
+def _read(folder: Path) -> tuple[Layout, Message]:
+    """The layout and the content of layout.json."""
     try:
-        cell_size = float(json.loads((folder / "layout.json").read_text(encoding="utf-8"))["cell_size"])
+        about = json.loads((folder / "layout.json").read_text(encoding="utf-8"))
+        cell_size = float(about["cell_size"])
         planes = {name: np.load(folder / f"{name}.npy", allow_pickle=False) if (folder / f"{name}.npy").exists() else None
                   for name in ("class_id", "height_hint", "elevation")}
         if planes["class_id"] is None:
             raise ValueError("class_id.npy is missing")
-    except (OSError, ValueError, KeyError, EOFError) as e:
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as e:
         raise BadInput(f"The job folder {folder} cannot be read ({e}).", "Press Generate again.") from e
-    return Layout(planes["class_id"], cell_size, planes["height_hint"], planes["elevation"])
+    return Layout(planes["class_id"], cell_size, planes["height_hint"], planes["elevation"]), about
