@@ -1,19 +1,31 @@
-"""The one engine session of this Blender: started with the preferences' Python, drained by one timer."""
+"""The engine of this Blender: one session, one queue, and the timer that drains them and brings in what comes.
+
+Nothing here waits but `wait_for`, which is for scripts.
+"""
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import bpy
+from mathutils import Vector
 
+from . import jobs
+from .arrivals import Arrival
+from .background import Background
+from .earthcrafter_core.engine.protocol import read_preview
 from .earthcrafter_core.errors import EarthCrafterError
 from .engine_client import EngineClient, engine_environment
-from .engine_session import Job, Outcome, Session
+from .engine_session import Outcome, Session
+from .history import History, note
+from .job_queue import Entry, JobQueue, Status, Target
 from .preferences import engine_python, preferences, results_folder, user_folder
+from .preview_view import PreviewArrays, PreviewView, arrays_of, object_of
 
-TIMER_SECONDS, BUDGET_SECONDS = 0.1, 0.01
+BUSY_SECONDS, IDLE_SECONDS, BUDGET_SECONDS = 0.05, 1.0, 0.01
+QUEUE_PROPERTY = "earthcrafter_queue"  # of the first scene, JSON
 _ROOT = Path(__file__).resolve().parent  # holds earthcrafter_core
-_targets: dict[str, str] = {}  # job id -> name of the layout object to put the result on
 
 
 def _start_engine() -> EngineClient:
@@ -22,80 +34,191 @@ def _start_engine() -> EngineClient:
     return EngineClient(command, _ROOT, engine_environment(_ROOT, cache), user_folder("logs") / "engine.log")
 
 
-session = Session(_start_engine)
+session = Session(_start_engine, lambda: engine_python(preferences()), lambda: 60.0 * preferences().idle_minutes)
+queue = JobQueue(session)
+history = History()
+view = PreviewView()
+arrivals: list[Arrival] = []
+_files = Background()
+_shown: tuple[object, ...] = ()  # what the panels showed last
 
 
-def start_job(job: Job, target: str) -> None:
-    """Begin a job whose result is to stand where the object named `target` stands; the timer follows it.
+# ------------------------------------------------------------------------------------------------------------- asking
 
-    Raises EarthCrafterError.
+def submit(entry: Entry) -> None:
+    """Put a job in the queue; the timer follows it. Raises EarthCrafterError where it was to start at once and cannot."""
+    queue.add(entry)
+    follow()
+
+
+def start_layout(source: str, options: dict, wait: bool = False) -> set[str]:
+    """Ask for a layout made from a map, a survey or a preset; an operator adopts it when it is there.
+
+    Args:
+        source, options: see data/layout_sources.make_layout.
+        wait: return only when it is there; for scripts.
+
+    Returns:
+        What an operator returns. Raises EarthCrafterError.
     """
-    session.generate(job)
-    _targets.clear()
-    _targets[job.id] = target
-    if not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=TIMER_SECONDS, persistent=True)
+    entry = Entry(f"Layout from {source}", jobs.layout_job(source, options, user_folder("layouts")),
+                  Target(scene=bpy.context.scene.name))
+    submit(entry)
+    if wait:
+        finish(entry)
+    return {"FINISHED"}
 
 
-def new_job(layout, settings: dict, scene: Path | None = None) -> Job:
-    """A job with the preferences' results folder."""
-    return Job(layout, settings, results_folder(preferences()), scene)
+def finish(entry: Entry) -> None:
+    """Drain until this entry has ended and is in the scene; for scripts, Blender's window stands still meanwhile.
 
-
-def wait_for(job: Job) -> Outcome:
-    """Drain the engine until this job has ended; for scripts. Blender's window stands still meanwhile."""
+    Raises EarthCrafterError where it failed.
+    """
+    arrival = None
     try:
-        while session.job is job:
-            if session.pump(BUDGET_SECONDS) is None:
-                time.sleep(0.02)
+        while entry.status in (Status.WAITING, Status.RUNNING) or any(a.entry is entry for a in arrivals):
+            arrival = next((a for a in arrivals if a.entry is entry), arrival)
+            tick(patient=False)
+            time.sleep(0.005)
     except KeyboardInterrupt:
         session.shutdown()
         raise
-    outcome = session.last
-    assert outcome is not None and outcome.job is job
-    return outcome
+    error = arrival.error if arrival is not None and arrival.error is not None else None
+    if error is None and entry.status is not Status.DONE:
+        error = session.error or EarthCrafterError(entry.message or f"{entry.status.value}.", "Press Generate again.")
+    if error is not None:
+        raise error
 
 
-def target_of(job: Job) -> bpy.types.Object | None:
-    """The layout object that a job was started for, None where it was deleted meanwhile."""
-    return bpy.data.objects.get(_targets.get(job.id, ""))
+# ------------------------------------------------------------------------------------------------------------ the timer
+
+def follow() -> None:
+    """See that the timer runs."""
+    if not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, first_interval=BUSY_SECONDS, persistent=True)
 
 
-def _tick() -> float | None:
-    """The timer: drain the queue, bring in a finished result, redraw the panel; ends with the job."""
+def is_busy() -> bool:
+    """Whether a job runs or waits, or a result is on its way in."""
+    return session.job is not None or bool(arrivals) or bool(queue.waiting and not queue.paused)
+
+
+def tick(patient: bool = True) -> float | None:
+    """The timer: drain the engine, show previews, bring results in, start what waits, redraw where something changed."""
     outcome = session.pump(BUDGET_SECONDS)
-    if outcome is not None and outcome.folder is not None:
-        _import(outcome)
+    if outcome is not None:
+        _settle(outcome)
+    _fetch_previews()
+    while (callback := _files.collect()) is not None:
+        callback()
+    if arrivals and arrivals[0].step(patient):
+        _arrived(arrivals.pop(0))
+    queue.advance()
     _redraw()
-    return TIMER_SECONDS if session.job is not None else None
+    if is_busy() or _files.is_busy:
+        return BUSY_SECONDS
+    return IDLE_SECONDS if session.is_active else None
 
 
-def _import(outcome: Outcome) -> None:
-    """Import by the operator, so that it is one step of undo."""
-    windows = bpy.context.window_manager.windows
-    target = _targets.get(outcome.job.id, "")
-    options = {"directory": str(outcome.folder), "layout_name": target}
-    try:
-        if windows:
-            with bpy.context.temp_override(window=windows[0]):
-                bpy.ops.earthcrafter.import_result("EXEC_DEFAULT", True, **options)
-        else:
-            bpy.ops.earthcrafter.import_result("EXEC_DEFAULT", **options)
-    except (RuntimeError, EarthCrafterError) as e:
-        session.error = e if isinstance(e, EarthCrafterError) else EarthCrafterError(
-            str(e).strip(), "Leave the running tool and use Import Result.")
+def _settle(outcome: Outcome) -> None:
+    """A job has ended: note it, and let its result come in."""
+    entry = queue.settle(outcome)
+    if entry is None or outcome.folder is None:
+        view.hide()
+        return
+    if outcome.job.kind != "layout" and entry.target.layout_id:
+        note(outcome.folder, entry.target.layout_id, outcome.job.kind, outcome.seconds)
+        history.forget()
+    arrivals.append(Arrival(entry, preferences().splat_cap))
+
+
+def _arrived(arrival: Arrival) -> None:
+    """A result is in, or could not be."""
+    if not arrivals and session.job is None:
+        view.hide()
+    if arrival.error is not None:
+        session.error = arrival.error
+        arrival.entry.message = f"{arrival.error.message} {arrival.error.remedy}"
+
+
+def _fetch_previews() -> None:
+    """Let the files' thread read the newest preview; older ones are taken away unseen."""
+    job, entry = session.job, queue.running
+    if job is None or entry is None or not job.new_previews:
+        return
+    coming, job.new_previews[:] = list(job.new_previews), []
+
+    def read() -> PreviewArrays:
+        arrays = arrays_of(read_preview(coming[-1][1]))
+        for _kind, file in coming:
+            file.unlink(missing_ok=True)
+        return arrays
+
+    def shown(arrays: object) -> None:
+        if isinstance(arrays, PreviewArrays) and session.job is job:
+            view.show(arrays, entry.target.uid, beside_shift(object_of(entry.target.uid), entry.target.beside))
+
+    _files.do(read, shown)
+
+
+def beside_shift(layout: bpy.types.Object | None, places: int) -> Vector:
+    """Metres by which a place stands east of its layout, `places` of the layout's widths and a gap each."""
+    return Vector((jobs.width_of(layout) * 1.08 * places, 0, 0)) if layout is not None and places else Vector()
 
 
 def _redraw() -> None:
+    """Redraw the 3D views where what the panels show has changed."""
+    global _shown
+    job = session.job
+    now = (session.state, session.why, round(session.memory_mb, -1), view.arrays is None or id(view.arrays),
+           None if job is None else (job.id, job.stage, job.step, job.cancelled, int(job.seconds)),
+           tuple(e.status for e in queue.entries), tuple(a.holding for a in arrivals), session.error)
+    if now == _shown:
+        return
+    _shown = now
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type in ("VIEW_3D", "PREFERENCES"):
                 area.tag_redraw()
+
+
+# ------------------------------------------------------------------------------------------------------- files that close
+
+def close_file() -> None:
+    """The file is about to be closed: its jobs end, nothing of them is left behind."""
+    queue.cancel_all()
+    queue.entries.clear()
+    for arrival in arrivals:
+        arrival.drop()
+    arrivals.clear()
+    view.hide()
+    history.forget()
+
+
+def write_queue() -> None:
+    """Keep the queue's state in the file that is about to be saved."""
+    dumped = queue.dump()
+    scene = bpy.data.scenes[0]
+    if dumped:
+        scene[QUEUE_PROPERTY] = json.dumps(dumped)
+    elif QUEUE_PROPERTY in scene:
+        del scene[QUEUE_PROPERTY]
+
+
+def read_queue() -> None:
+    """Tell the state of the queue in the file that was opened."""
+    try:
+        dumped = json.loads(bpy.data.scenes[0].get(QUEUE_PROPERTY, "[]"))
+    except ValueError:
+        dumped = []
+    queue.load(dumped if isinstance(dumped, list) else [], lambda asked: jobs.find_result(history, asked))
+    session.sweep(results_folder(preferences()))
+    follow()
 
 
 def unregister() -> None:
     """Stop the timer and the engine."""
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
-    session.shutdown()
-    _targets.clear()
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+    close_file()
+    session.shutdown(wait=True)

@@ -1,92 +1,44 @@
 """What the add-on knows of the engine: its state, the running job and how far it is. No bpy.
 
-    stopped -> starting -> ready <-> running          failure or shutdown -> stopped
+    not installed | stopped -> starting -> ready <-> running        failure, idleness or shutdown -> stopped
 
-`Session.pump` is called from one timer in Blender's main thread (or from a loop in a script) and never waits.
-A job's files are made in a folder of their own beside the results and moved when they are whole, so that a kill at any
-moment leaves no half-written result.
+`Session.pump` is called from one timer in Blender's main thread (or from a loop in a script). No call waits: processes
+are kept by the client's threads, files by one thread of the session. A job's files are made in a folder of their own
+beside the results and moved when they are whole, so that a kill at any moment leaves no half-written result.
 """
 from __future__ import annotations
 
 import enum
-import hashlib
-import json
-import os
-import shutil
-import tempfile
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from . import engine_job
+from .background import Background, remove_folder
 from .earthcrafter_core.engine import protocol
 from .earthcrafter_core.engine.protocol import Message
-from .earthcrafter_core.errors import BadInput, EarthCrafterError, WriteError
-from .earthcrafter_core.scene.layout import Layout
+from .earthcrafter_core.errors import BadInput, Cancelled, EarthCrafterError, WriteError
 from .engine_client import EngineClient, EngineError
+from .engine_job import Job, Outcome
+
+__all__ = ["Job", "Outcome", "Session", "State"]
+BACK_OFF_SECONDS = (0.0, 2.0, 5.0, 15.0, 60.0)
+"""Wait before the next start, after so many engines that failed one after another."""
+CANCEL_SECONDS = 20.0
+"""A job that goes on so long after Cancel is ended together with its engine."""
+_EXIT_SECONDS = 1.0  # at Blender's exit the engine may take so long to end by itself
+_INSTALLED_SECONDS = 2.0  # a panel asks for the state at every redraw; the disk is asked this seldom
 
 
 class State(enum.Enum):
     """States of the engine as an artist sees them."""
 
+    NOT_INSTALLED = "Not installed"
     STOPPED = "Stopped"
     STARTING = "Starting"
     READY = "Ready"
-    RUNNING = "Generating"
-
-
-@dataclass
-class Job:
-    """One generation.
-
-    Attributes:
-        layout: what to generate, or None where a kept result is textured again.
-        settings: see protocol.SETTINGS.
-        results: folder under which the result's folder is made.
-        scene: folder of the kept result for a new texture, or None.
-    """
-
-    layout: Layout | None
-    settings: Message
-    results: Path
-    scene: Path | None = None
-    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-    started: float = field(default_factory=time.monotonic)
-    stage: str = ""
-    step: int = 0
-    steps: int = 0
-    fraction: float = 0.0
-    cancelled: bool = False
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the job was asked for."""
-        return time.monotonic() - self.started
-
-    @property
-    def part(self) -> Path:
-        """Folder in which the engine works."""
-        return self.results / f".part-{self.id}"
-
-    def name(self, ready: Message) -> str:
-        """Name of the result: the layout's hash, the seed, and a hash of settings, weights and version."""
-        source = self.layout.hash() if self.layout is not None else self.scene.name if self.scene else ""
-        rest = {k: v for k, v in self.settings.items() if k != "seed"}
-        made_by = [sorted(rest.items()), ready.get("weights"), ready.get("version"),
-                   self.scene.name if self.scene else None]
-        digest = hashlib.sha256(json.dumps(made_by).encode()).hexdigest()[:8]
-        return f"{source.split('_')[0]}_seed{self.settings.get('seed', 0)}_{digest}"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a job ended: with a folder, or with an error."""
-
-    job: Job
-    folder: Path | None = None
-    error: EarthCrafterError | None = None
-    reused: bool = False
+    RUNNING = "Working"
 
 
 class Session:
@@ -94,169 +46,297 @@ class Session:
 
     Args:
         start: starts an engine and returns its client; raises EarthCrafterError.
+        locate: raises EarthCrafterError where no engine is installed.
+        idle_seconds: gives the seconds after which an idle engine ends; 0: never.
     """
 
-    def __init__(self, start: Callable[[], EngineClient]):
-        self._start = start
+    def __init__(self, start: Callable[[], EngineClient], locate: Callable[[], object] = lambda: None,
+                 idle_seconds: Callable[[], float] = lambda: 0.0):
+        self._start, self._locate, self._idle_seconds = start, locate, idle_seconds
+        self._files = Background()
         self._client: EngineClient | None = None
-        self.state = State.STOPPED
+        self._ending: list[EngineClient] = []
+        self._missing: tuple[float, EarthCrafterError | None] = (float("-inf"), None)
+        self._why = ""
+        self._failures = 0
+        self._not_before = self._used = self._cancelled_at = 0.0
+        self._opened = self._sent = False
+        self._swept: set[Path] = set()
         self.job: Job | None = None
         self.ready: Message = {}
         self.error: EarthCrafterError | None = None
         self.last: Outcome | None = None
 
     @property
+    def state(self) -> State:
+        """The engine's state now."""
+        if self._client is not None:
+            return State.STARTING if not self.ready else State.READY if self.job is None else State.RUNNING
+        if self.job is not None:
+            return State.STARTING
+        return State.STOPPED if self.missing() is None else State.NOT_INSTALLED
+
+    @property
+    def why(self) -> str:
+        """Why the engine is in this state, as words after a colon, or ""."""
+        if self._client is None and self.job is not None:
+            return f"again in {max(self._not_before - time.monotonic(), 0):.0f} s"
+        if self._client is not None:
+            return ""
+        missing = self.missing()
+        return missing.message if missing is not None else self._why
+
+    @property
     def client(self) -> EngineClient | None:
         """The running engine's client, None while stopped."""
         return self._client
 
-    def generate(self, job: Job) -> None:
+    @property
+    def memory_mb(self) -> float:
+        """Memory in use by the engine in MB; 0 while it is stopped or has not told."""
+        return 0.0 if self._client is None else self._client.memory_mb
+
+    @property
+    def is_active(self) -> bool:
+        """Whether `pump` has anything to watch: an engine, a job, or files."""
+        return self._client is not None or self.job is not None or self._files.is_busy
+
+    def missing(self) -> EarthCrafterError | None:
+        """Why there is no engine to start, or None."""
+        now = time.monotonic()
+        if now - self._missing[0] > _INSTALLED_SECONDS:
+            try:
+                self._locate()
+                self._missing = (now, None)
+            except EarthCrafterError as e:
+                self._missing = (now, e)
+        return self._missing[1]
+
+    def look_again(self) -> None:
+        """Forget what was known of the installation: the preferences or the disk have changed."""
+        self._missing = (float("-inf"), None)
+
+    def start_job(self, job: Job) -> None:
         """Begin a job, starting the engine where none runs; the outcome comes out of `pump`.
 
         Raises:
             BadInput: a job is already running.
-            WriteError: the results' folder cannot be written.
-            EngineError: the engine cannot be started.
+            EngineError: no engine is installed.
         """
         if self.job is not None:
-            raise BadInput("A place is already being generated.", "Wait for it, or press Cancel first.")
-        _make_folder(job.part)
+            raise BadInput("The engine is already working.", "Wait for it, or press Cancel first.")
         self.error = None
+        self.look_again()
         try:
-            if self._client is not None and self._client.failure() is not None:
-                self._forget()
-            if self._client is None:
-                self._client = self._start()
-                self.state = State.STARTING
+            self._locate()
         except EarthCrafterError as e:
-            shutil.rmtree(job.part, ignore_errors=True)
             self.error = e
             raise
-        self.job = job
-        if self.state is State.READY:
-            self._send_job(job)
+        self.job, self._opened, self._sent, self._cancelled_at = job, False, False, 0.0
+        if job.results not in self._swept:
+            self._swept.add(job.results)
+            self._files.do(lambda: engine_job.sweep(job.results))
+        self._files.do(lambda: engine_job.open_part(job), lambda e: self._part_is_open(job, e))
+        self._start_due()
+
+    def start_now(self) -> None:
+        """Start the engine at once, whatever failed before; does nothing where it runs. Raises EarthCrafterError."""
+        self._failures, self._not_before, self.error = 0, 0.0, None
+        self.look_again()
+        self._locate()
+        self._start_engine()
 
     def cancel(self) -> None:
-        """Ask the engine to stop the running job; it answers within one sampling step."""
-        if self.job is None or self._client is None:
+        """Stop the running job; a sampling engine answers within one step."""
+        job = self.job
+        if job is None or job.cancelled:
             return
-        self.job.cancelled = True
-        self._client.send({"type": protocol.CANCEL, "job": self.job.id})
+        job.cancelled, self._cancelled_at = True, time.monotonic()
+        if self._sent and self._client is not None:
+            self._client.send({"type": protocol.CANCEL, "job": job.id})
+
+    def free(self) -> None:
+        """Ask an idle engine to drop its networks and give their memory back."""
+        if self._client is not None and self.ready and self.job is None:
+            self._client.send({"type": protocol.FREE})
+
+    def sweep(self, results: Path) -> None:
+        """Remove what a crashed Blender left in a results folder, in the background."""
+        self._swept.add(results)
+        self._files.do(lambda: engine_job.sweep(results))
 
     def pump(self, budget: float = 0.01) -> Outcome | None:
         """Take messages for at most `budget` seconds; the outcome of the job where it has just ended."""
         end = time.monotonic() + budget
-        while self._client is not None and time.monotonic() < end:
-            message = self._client.receive()
-            if message is None:
-                failure = self._client.failure()
-                message = None if failure is None else self._client.receive()  # what came before it died
-                if message is None:
-                    return self._fail(failure) if failure is not None else None
-            outcome = self._handle(message)
+        while (callback := self._files.collect()) is not None:
+            outcome = callback()
             if outcome is not None:
                 return outcome
+        while self._client is not None and time.monotonic() < end:
+            failure = self._client.failure()  # asked first: what the engine said before it died is in the queue then
+            message = self._client.receive()
+            if message is not None:
+                outcome = self._handle(message)
+                if outcome is not None:
+                    return outcome
+            elif failure is not None:
+                return self._fail(failure)
+            else:
+                break
+        return self._watch()
+
+    def shutdown(self, wait: bool = False, why: str = "") -> None:
+        """End the engine and the running job; safe to call at any time.
+
+        Args:
+            wait: return when the process is reaped and its files are gone; for Blender's exit, takes up to a few seconds.
+            why: what the state says then.
+        """
+        self._forget(_EXIT_SECONDS if wait else None)
+        self._why, self._failures, self._not_before = why, 0, 0.0
+        if self.job is not None:
+            self._finish(self.job, error=Cancelled())
+            self.error = None
+        if wait:
+            self.settle()
+
+    def settle(self, seconds: float = 5.0) -> bool:
+        """Wait until ended engines are reaped and files are cleared away; False where `seconds` were not enough."""
+        end = time.monotonic() + seconds
+        reaped = all(client.wait(max(end - time.monotonic(), 0.0)) for client in self._ending)
+        return self._files.settle(max(end - time.monotonic(), 0.0)) and reaped
+
+    def _start_due(self) -> Outcome | None:
+        """Start an engine for the waiting job, once its time has come."""
+        if self._client is not None or self.job is None or time.monotonic() < self._not_before:
+            return None
+        try:
+            self._start_engine()
+        except EarthCrafterError as e:
+            return self._fail(e)
         return None
 
-    def shutdown(self) -> None:
-        """End the engine and drop the running job; safe to call at any time."""
-        job, self.job = self.job, None
-        self._forget()
-        if job is not None:
-            shutil.rmtree(job.part, ignore_errors=True)
+    def _start_engine(self) -> None:
+        if self._client is None:
+            self._client, self._used = self._start(), time.monotonic()
 
-    def _forget(self, wait: float = 2.0) -> None:
+    def _watch(self) -> Outcome | None:
+        """What is due by the clock: a start, the end of a job that does not hear Cancel, the end of an idle engine."""
+        now, job, idle = time.monotonic(), self.job, self._idle_seconds()
+        if job is not None and job.cancelled:
+            if not self._sent:
+                return self._finish(job, error=Cancelled())
+            if now - self._cancelled_at > CANCEL_SECONDS:
+                self._forget(0.0)
+                return self._finish(job, error=Cancelled())
+        if job is None and self._client is not None and self.ready and 0 < idle < now - self._used:
+            self._forget()
+            self._why = "idle, memory given back"
+        return self._start_due()
+
+    def _forget(self, grace: float | None = None) -> None:
+        """Let go of the engine; its client ends it in the background."""
         if self._client is not None:
-            self._client.stop(wait)
-        self._client, self.state, self.ready = None, State.STOPPED, {}
+            self._client.stop() if grace is None else self._client.stop(grace)
+            self._ending = [c for c in self._ending if not c.wait(0)] + [self._client]
+        self._client, self.ready, self._sent = None, {}, False
 
     def _handle(self, message: Message) -> Outcome | None:
         kind, job = message["type"], self.job
         if kind == protocol.READY:
-            self.state, self.ready = State.READY, message
-            return self._send_job(job) if job is not None else None
-        if kind == protocol.ERROR and message.get("job") is None:
+            if message.get("protocol") != protocol.PROTOCOL:
+                return self._fail(EngineError("The engine and the add-on are of different releases.",
+                                              "Install the engine again.", "protocol"))
+            self.ready, self._used, self._why = message, time.monotonic(), ""
+            self._prepare()
+        elif kind == protocol.ERROR and message.get("job") is None:
             return self._fail(_error(message))
-        if job is None or message.get("job") != job.id:
+        elif job is None or message.get("job") != job.id:
             return None  # the last words of a job that was given up
-        if kind == protocol.PROGRESS:
+        elif kind == protocol.PROGRESS:
             job.stage, job.step, job.steps = message["stage"], message["step"], message["steps"]
-            job.fraction = message["fraction"]
+            job.fraction, job.seconds_left = message["fraction"], message.get("seconds_left")
+        elif kind == protocol.PREVIEW:
+            job.new_previews.append((str(message["kind"]), Path(message["file"])))
         elif kind == protocol.ERROR:
             return self._finish(job, error=_error(message))
         elif kind == protocol.DONE:
-            return self._keep(job, Path(message["folder"]))
+            self._files.do(lambda: engine_job.keep(job, Path(message["folder"])), lambda v: self._kept(job, v))
         return None
 
-    def _send_job(self, job: Job) -> Outcome | None:
+    def _part_is_open(self, job: Job, error: Any) -> Outcome | None:
+        if job is not self.job:
+            return None
+        if error is not None:
+            return self._finish(job, error=_write_error(error))
+        self._opened = True
+        self._prepare()
+        return None
+
+    def _prepare(self) -> None:
+        """Write the job's files, once both its folder and the engine are there."""
+        job, ready = self.job, self.ready
+        if job is None or not self._opened or not ready or self._sent:
+            return
+
+        def write() -> Path | Message:
+            kept = job.results / job.name(ready)
+            return kept if (kept / job.whole_file).is_file() else job.message(kept.name)
+
+        self._files.do(write, lambda value: self._send(job, value))
+
+    def _send(self, job: Job, prepared: Any) -> Outcome | None:
         """Hand the job to the engine, or give a result that is already there."""
-        kept = job.results / job.name(self.ready)
-        if job.cancelled:
-            return self._finish(job, error=_error({"kind": "cancelled", "message": "Cancelled.",
-                                                   "remedy": "Nothing was written."}))
-        if (kept / "scene.json").is_file():
-            return self._finish(job, folder=kept, reused=True)
-        message: Message = {"job": job.id, "out": str(job.part / kept.name), "settings": job.settings}
-        try:
-            if job.layout is not None:
-                job_folder = Path(tempfile.mkdtemp(prefix="earthcrafter-"))
-                protocol.write_job(job_folder, job.layout)
-                message.update(type=protocol.GENERATE, job_folder=str(job_folder))
-            else:
-                message.update(type=protocol.RETEXTURE, scene=str(job.scene))
-        except EarthCrafterError as e:
-            return self._finish(job, error=e)
-        except OSError as e:
-            return self._finish(job, error=WriteError(f"The job folder could not be made ({e.strerror or e}).",
-                                                      "Free some space for temporary files."))
-        self.state = State.RUNNING
-        if self._client is not None:
-            self._client.send(message)
+        if job is not self.job or self._client is None or not self.ready:
+            return None  # given up meanwhile, or its engine died: it is prepared again for the next one
+        if isinstance(prepared, Path):
+            return self._finish(job, folder=prepared, reused=True)
+        if isinstance(prepared, Exception):
+            return self._finish(job, error=_write_error(prepared))
+        if not job.cancelled:
+            self._client.send(prepared)
+            self._sent = True
         return None
 
-    def _keep(self, job: Job, made: Path) -> Outcome:
-        """Move the finished folder to its place among the results."""
-        kept = job.results / made.name
-        try:
-            if kept.exists():  # without scene.json: not a whole result
-                shutil.rmtree(kept)
-            os.replace(made, kept)
-        except OSError as e:
-            return self._finish(job, error=WriteError(f"The result could not be moved to {kept} ({e.strerror or e}).",
-                                                      "Choose another results folder."))
-        return self._finish(job, folder=kept)
+    def _kept(self, job: Job, value: Any) -> Outcome | None:
+        if job is not self.job:
+            return None
+        return self._finish(job, folder=value) if isinstance(value, Path) else self._finish(job, error=_write_error(value))
 
     def _finish(self, job: Job, folder: Path | None = None, error: EarthCrafterError | None = None,
                 reused: bool = False) -> Outcome:
-        shutil.rmtree(job.part, ignore_errors=True)
-        self.job, self.error = None, error
-        if self._client is not None:
-            self.state = State.READY
-        self.last = Outcome(job, folder, error, reused)
+        ending = list(self._ending)
+
+        def clear() -> None:
+            for client in ending:  # an engine that is being ended may still write into the folder
+                client.wait(5.0)
+            remove_folder(job.part)
+
+        self._files.do(clear)
+        job.new_previews.clear()
+        self.job, self.error, self._sent, self._used = None, error, False, time.monotonic()
+        if self.ready:  # this engine does its work
+            self._failures, self._not_before = 0, 0.0
+        self.last = Outcome(job, folder, error, reused, job.seconds)
         return self.last
 
     def _fail(self, error: EarthCrafterError) -> Outcome | None:
         """The engine is gone: stopped, with the running job ended by its error."""
-        job = self.job
-        self._forget(wait=0.5)
-        self.error = error
-        return self._finish(job, error=error) if job is not None else None
+        self._forget(0.5)
+        self._not_before = time.monotonic() + BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS) - 1)]
+        self._failures += 1
+        self.look_again()
+        self._why = error.message
+        if self.job is not None or self.error is None:  # else its last job's error has told why
+            self.error = error
+        return self._finish(self.job, error=error) if self.job is not None else None
 
 
 def _error(message: Message) -> EarthCrafterError:
-    error = EngineError(str(message.get("message")), str(message.get("remedy")))
-    error.kind = str(message.get("kind"))
-    return error
+    return EngineError(str(message.get("message")), str(message.get("remedy")), str(message.get("kind")))
 
 
-def _make_folder(folder: Path) -> None:
-    """Make the job's folder and write a byte into it: the folder's rights are tried before the work, not after."""
-    try:
-        folder.mkdir(parents=True)
-        probe = folder / ".probe"
-        probe.write_bytes(b"0")
-        probe.unlink()
-    except OSError as e:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise WriteError(f"The results folder {folder.parent} cannot be written ({e.strerror or e}).",
-                         "Choose another one in the add-on's preferences.") from e
+def _write_error(error: Exception) -> EarthCrafterError:
+    if isinstance(error, EarthCrafterError):
+        return error
+    return WriteError(f"The job's files could not be written ({error}).", "Free some space, or choose another results folder.")

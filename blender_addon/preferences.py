@@ -26,6 +26,10 @@ class EarthCrafterPreferences(bpy.types.AddonPreferences):
                     f"environment variable {PYTHON_VARIABLE}, else the environment that build.py made")
     device: StringProperty(  # type: ignore[valid-type]
         name="Device", default="cpu", description="Where the networks run: cpu, or cuda:0 for the first NVIDIA card")
+    idle_minutes: IntProperty(  # type: ignore[valid-type]
+        name="Free When Idle", default=10, min=0, max=24 * 60,
+        description="After so many minutes without work the engine ends and gives its memory back; the next job starts it "
+                    "again. 0: never")
     results_folder: StringProperty(  # type: ignore[valid-type]
         name="Results Folder", subtype="DIR_PATH",
         description="Where generated places are kept. Empty: beside the saved .blend file, else the extension's own folder")
@@ -44,6 +48,7 @@ class EarthCrafterPreferences(bpy.types.AddonPreferences):
             column.label(text=e.message, icon="ERROR")
             column.label(text=e.remedy)
         column.prop(self, "device")
+        column.prop(self, "idle_minutes")
         column.prop(self, "results_folder")
         column.prop(self, "splat_cap")
 
