@@ -1,4 +1,4 @@
-"""The 25 classes of the ground (and 0, unpainted): ids, names, colours and their mapping from ASPRS codes and OSM tags.
+"""The 25 classes of the ground (and 0, unpainted): ids, names, colours and ASPRS codes (OSM tags: osm_tags.py).
 
 The ids are a contract: layouts, training data, weights and files all use them. NumPy alone.
 """
@@ -28,7 +28,6 @@ class SemanticClass:
         kind: "unpainted", "building", "paved", "low_vegetation", "tall_vegetation", "bare" or "water".
         height: typical lowest and highest height above ground in metres of what stands in a cell of this class.
         asprs: ASPRS LAS classification codes that map to the class by themselves.
-        osm: OSM tags ("key=value" or "key=*"), the first class with a matching tag wins in `from_osm_tags`.
     """
 
     id: int
@@ -38,69 +37,35 @@ class SemanticClass:
     kind: str
     height: tuple[float, float]
     asprs: tuple[int, ...] = ()
-    osm: tuple[str, ...] = ()
 
 
 CLASSES: tuple[SemanticClass, ...] = (
     SemanticClass(0, "unpainted", "Unpainted", (0, 0, 0), "unpainted", (0, 0)),
-    SemanticClass(1, "house", "House", (214, 96, 77), "building", (4, 10), (),
-                  ("building=house", "building=detached", "building=semidetached_house", "building=terrace",
-                   "building=bungalow", "building=residential", "building=farm", "building=hut", "building=cabin")),
-    SemanticClass(2, "apartments", "Apartment block", (178, 24, 43), "building", (9, 24), (),
-                  ("building=apartments", "building=dormitory", "building=hotel")),
-    SemanticClass(3, "tower", "Tower", (103, 0, 31), "building", (30, 90), (15,),
-                  ("man_made=tower", "man_made=chimney", "building=tower", "building=skyscraper")),
-    SemanticClass(4, "commercial", "Commercial or public building", (231, 138, 195), "building", (5, 18), (),
-                  ("building=commercial", "building=retail", "building=office", "building=public", "building=school",
-                   "building=university", "building=hospital", "building=church", "building=civic",
-                   "building=government", "building=kindergarten", "building=supermarket", "building=train_station")),
-    SemanticClass(5, "industrial", "Industrial building", (152, 78, 163), "building", (6, 16), (),
-                  ("building=industrial", "building=warehouse", "building=hangar", "building=barn",
-                   "building=farm_auxiliary", "building=manufacture", "building=greenhouse", "man_made=storage_tank",
-                   "man_made=silo")),
-    SemanticClass(6, "structure", "Other structure", (188, 128, 189), "building", (2.5, 5), (6, 14, 16, 19, 20, 64),
-                  ("building=garage", "building=garages", "building=shed", "building=roof", "building=carport",
-                   "building=service", "building=*", "barrier=city_wall")),
-    SemanticClass(7, "road", "Road", (77, 77, 77), "paved", (0, 0), (11,),
-                  ("highway=motorway", "highway=trunk", "highway=primary", "highway=secondary", "highway=tertiary",
-                   "highway=unclassified", "highway=residential", "highway=living_street", "highway=service",
-                   "highway=motorway_link", "highway=trunk_link", "highway=primary_link", "highway=secondary_link",
-                   "highway=tertiary_link")),
-    SemanticClass(8, "path", "Path or pavement", (186, 186, 186), "paved", (0, 0), (),
-                  ("highway=footway", "highway=path", "highway=pedestrian", "highway=cycleway", "highway=track",
-                   "highway=steps", "highway=bridleway", "place=square")),
-    SemanticClass(9, "parking", "Parking", (135, 135, 160), "paved", (0, 0), (), ("amenity=parking",)),
-    SemanticClass(10, "railway", "Railway", (110, 80, 60), "paved", (0, 0.5), (10,),
-                  ("railway=rail", "railway=light_rail", "railway=tram", "railway=narrow_gauge", "landuse=railway")),
-    SemanticClass(11, "bridge", "Bridge", (230, 171, 2), "paved", (3, 10), (17,), ("man_made=bridge", "bridge=yes")),
-    SemanticClass(12, "lawn", "Lawn", (144, 211, 96), "low_vegetation", (0, 0), (2,),
-                  ("landuse=grass", "leisure=park", "leisure=garden", "landuse=village_green", "landuse=cemetery",
-                   "landuse=recreation_ground", "leisure=common")),
-    SemanticClass(13, "meadow", "Meadow", (186, 214, 120), "low_vegetation", (0, 0.5), (3,),
-                  ("landuse=meadow", "natural=grassland", "natural=wetland", "natural=fell")),
-    SemanticClass(14, "shrub", "Shrub", (102, 150, 60), "low_vegetation", (0.5, 3), (4,),
-                  ("natural=scrub", "natural=heath", "natural=shrubbery", "barrier=hedge")),
-    SemanticClass(15, "broadleaf", "Broadleaf trees", (35, 139, 69), "tall_vegetation", (5, 20), (5,),
-                  ("leaf_type=broadleaved", "natural=wood", "landuse=forest", "natural=tree", "natural=tree_row")),
-    SemanticClass(16, "conifer", "Conifers", (0, 82, 56), "tall_vegetation", (8, 28), (),
-                  ("leaf_type=needleleaved",)),
-    SemanticClass(17, "cropland", "Cropland", (236, 215, 98), "low_vegetation", (0, 1), (), ("landuse=farmland",)),
-    SemanticClass(18, "soil", "Bare soil", (166, 118, 80), "bare", (0, 0), (),
-                  ("landuse=construction", "landuse=brownfield", "natural=mud",
-                   "landuse=landfill")),
-    SemanticClass(19, "sand", "Sand or beach", (253, 225, 165), "bare", (0, 0), (),
-                  ("natural=sand", "natural=beach", "natural=dune", "golf=bunker")),
-    SemanticClass(20, "rock", "Rock", (150, 140, 130), "bare", (0, 2), (),
-                  ("natural=bare_rock", "natural=scree", "natural=shingle", "natural=cliff", "landuse=quarry")),
-    SemanticClass(21, "snow", "Snow or ice", (240, 248, 255), "bare", (0, 0), (), ("natural=glacier",)),
-    SemanticClass(22, "water", "Water", (49, 130, 189), "water", (0, 0), (9,),
-                  ("natural=water", "waterway=riverbank", "waterway=river", "waterway=stream", "waterway=canal",
-                   "landuse=reservoir", "landuse=basin", "water=*", "natural=bay")),
-    SemanticClass(23, "pool", "Swimming pool", (64, 224, 235), "water", (0, 0), (), ("leisure=swimming_pool",)),
-    SemanticClass(24, "sports", "Sports field", (255, 127, 80), "low_vegetation", (0, 0), (),
-                  ("leisure=pitch", "leisure=track", "leisure=stadium", "leisure=golf_course", "leisure=playground")),
-    SemanticClass(25, "orchard", "Orchard or vineyard", (160, 160, 20), "tall_vegetation", (2, 5), (),
-                  ("landuse=orchard", "landuse=vineyard", "landuse=plant_nursery")),
+    SemanticClass(1, "house", "House", (214, 96, 77), "building", (4, 10)),
+    SemanticClass(2, "apartments", "Apartment block", (178, 24, 43), "building", (9, 24)),
+    SemanticClass(3, "tower", "Tower", (103, 0, 31), "building", (30, 90), (15,)),
+    SemanticClass(4, "commercial", "Commercial or public building", (231, 138, 195), "building", (5, 18)),
+    SemanticClass(5, "industrial", "Industrial building", (152, 78, 163), "building", (6, 16)),
+    SemanticClass(6, "structure", "Other structure", (188, 128, 189), "building", (2.5, 5), (6, 14, 16, 19, 20, 64)),
+    SemanticClass(7, "road", "Road", (77, 77, 77), "paved", (0, 0), (11,)),
+    SemanticClass(8, "path", "Path or pavement", (186, 186, 186), "paved", (0, 0)),
+    SemanticClass(9, "parking", "Parking", (135, 135, 160), "paved", (0, 0)),
+    SemanticClass(10, "railway", "Railway", (110, 80, 60), "paved", (0, 0.5), (10,)),
+    SemanticClass(11, "bridge", "Bridge", (230, 171, 2), "paved", (3, 10), (17,)),
+    SemanticClass(12, "lawn", "Lawn", (144, 211, 96), "low_vegetation", (0, 0), (2,)),
+    SemanticClass(13, "meadow", "Meadow", (186, 214, 120), "low_vegetation", (0, 0.5), (3,)),
+    SemanticClass(14, "shrub", "Shrub", (102, 150, 60), "low_vegetation", (0.5, 3), (4,)),
+    SemanticClass(15, "broadleaf", "Broadleaf trees", (35, 139, 69), "tall_vegetation", (5, 20), (5,)),
+    SemanticClass(16, "conifer", "Conifers", (0, 82, 56), "tall_vegetation", (8, 28)),
+    SemanticClass(17, "cropland", "Cropland", (236, 215, 98), "low_vegetation", (0, 1)),
+    SemanticClass(18, "soil", "Bare soil", (166, 118, 80), "bare", (0, 0)),
+    SemanticClass(19, "sand", "Sand or beach", (253, 225, 165), "bare", (0, 0)),
+    SemanticClass(20, "rock", "Rock", (150, 140, 130), "bare", (0, 2)),
+    SemanticClass(21, "snow", "Snow or ice", (240, 248, 255), "bare", (0, 0)),
+    SemanticClass(22, "water", "Water", (49, 130, 189), "water", (0, 0), (9,)),
+    SemanticClass(23, "pool", "Swimming pool", (64, 224, 235), "water", (0, 0)),
+    SemanticClass(24, "sports", "Sports field", (255, 127, 80), "low_vegetation", (0, 0)),
+    SemanticClass(25, "orchard", "Orchard or vineyard", (160, 160, 20), "tall_vegetation", (2, 5)),
 )
 
 PALETTE = np.array([c.color for c in CLASSES], np.uint8)  # [26, 3] sRGB
@@ -131,20 +96,3 @@ def is_in(class_id: np.ndarray, ids: np.ndarray) -> np.ndarray:
     table = np.zeros(256, bool)
     table[ids] = True
     return table[class_id]
-
-
-def from_osm_tags(tags: dict[str, str]) -> int:
-    """Class id for a set of OSM tags, 0 where none is mapped. An exact tag wins over a wildcard."""
-    for key, value in tags.items():
-        exact = _OSM.get(f"{key}={value}")
-        if exact is not None and not (exact == ROAD and tags.get("bridge") == "yes"):
-            return exact
-    if tags.get("bridge") == "yes":
-        return BRIDGE
-    for key in tags:
-        if f"{key}=*" in _OSM:
-            return _OSM[f"{key}=*"]
-    return UNPAINTED
-
-
-_OSM = {tag: c.id for c in CLASSES for tag in c.osm}

@@ -1,4 +1,4 @@
-"""A layout that was made from something else (a map, a survey, a preset, a picture), and what got lost on the way. NumPy alone."""
+"""A layout made from something else (a map, a survey, a preset, a picture), and what got lost on the way. NumPy alone."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class MadeLayout:
         name: what to call it, such as the file's stem.
         report: one sentence each on what could not be mapped, with counts; empty where everything was.
         crs: coordinate reference system of `origin`, such as "EPSG:32633", or None where the source has none.
-        origin: x and y in metres of the layout's south-west corner in `crs`, or None.
+        origin: x and y of the layout's south-west corner in `crs` and its units (metres for UTM), or None.
         source: what it was made from, such as "osm neubrandenburg.osm.bz2".
     """
 

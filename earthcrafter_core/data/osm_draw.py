@@ -1,0 +1,308 @@
+"""Drawing what a map holds onto the grid: ground, water, ways, bridges, walls, buildings and trees, in this order."""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..scene import classes as c
+from ..scene.osm_tags import from_osm_tags
+from ..scene.shapes import Patch, disc, line, polygon
+from . import osm_sizes as sizes
+from .osm_features import AREA, LINE, POINT, Feature
+
+Tags = dict[str, str]
+NOT_BUILT = ("proposed", "construction", "abandoned", "razed", "demolished", "dismantled", "planned", "corridor", "disused")
+
+_BUILT_KEYS = ("building", "building:part")
+_PAVED_KEYS = ("highway", "area:highway", "railway", "public_transport")
+_PAVED_PAIRS = ("place=square", "aeroway=apron", "aeroway=helipad", "aeroway=runway", "aeroway=taxiway", "amenity=parking",
+                "amenity=parking_space", "amenity=marketplace", "amenity=bus_station", "amenity=fuel", "man_made=pier")
+_ZONES = ("landuse", "amenity", "leisure", "man_made")  # keys whose value tells what kind of buildings stand there
+_TREE_STEP = 7.0  # metres between the trees of a row
+_TOWERS = {"tower": 3.0, "communications_tower": 3.0, "chimney": 2.0, "water_tower": 4.0, "silo": 3.0, "storage_tank": 6.0}
+"""Radius in metres of what is mapped as a point."""
+
+
+@dataclass
+class Drawing:
+    """The grid in the making.
+
+    Attributes:
+        class_id: uint8 [H, W], 0 where nothing is drawn yet.
+        height: float32 [H, W] metres above ground, NaN where unknown.
+        cell_size: metres.
+        unmapped: "key=value" -> how many lines and areas have no class.
+        left_out: why -> "key=value" -> how many were left out.
+    """
+
+    class_id: np.ndarray
+    height: np.ndarray
+    cell_size: float
+    unmapped: Counter[str] = field(default_factory=Counter)
+    left_out: dict[str, Counter[str]] = field(default_factory=dict)
+    zone: np.ndarray = field(init=False)
+    zones: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.zone = np.zeros(self.class_id.shape, np.uint8)
+        self.zones = [""]
+
+    def paint(self, patch: Patch, class_id: int, spare: np.ndarray | None = None) -> bool:
+        """Give a patch's cells a class, but for those of the classes `spare`; whether it covers any cell."""
+        view = patch.of(self.class_id)
+        mask = patch.mask if spare is None else patch.mask & ~c.is_in(view, spare)
+        view[mask] = class_id
+        return bool(patch.mask.any())
+
+    def area(self, feature: Feature) -> Patch:
+        """Cells of an area."""
+        return polygon(self.class_id.shape, self.cell_size, feature.parts)
+
+    def lines(self, feature: Feature, width: float, class_id: int, spare: np.ndarray | None = None) -> None:
+        """Paint a feature's lines with a width in metres."""
+        for part in feature.parts:
+            self.paint(line(self.class_id.shape, self.cell_size, part, width), class_id, spare)
+
+    def zone_at(self, patch: Patch) -> str:
+        """The kind of site under most of a patch's cells."""
+        values = patch.of(self.zone)[patch.mask]
+        return self.zones[int(np.bincount(values).argmax())] if len(values) else ""
+
+    def zone_of_line(self, points: np.ndarray) -> str:
+        """The kind of site at the middle of those points of a line that lie on the grid."""
+        rows = self.class_id.shape[0] - 1 - np.floor(points[:, 1] / self.cell_size).astype(int)
+        cols = np.floor(points[:, 0] / self.cell_size).astype(int)
+        inside = (rows >= 0) & (rows < self.zone.shape[0]) & (cols >= 0) & (cols < self.zone.shape[1])
+        at = np.flatnonzero(inside)
+        return self.zones[self.zone[rows[at[len(at) // 2]], cols[at[len(at) // 2]]]] if len(at) else ""
+
+    def leave_out(self, why: str, feature: Feature) -> None:
+        """Note that a feature is not drawn."""
+        self.left_out.setdefault(why, Counter())[main_tag(feature.tags)] += 1
+
+
+def main_tag(tags: Tags) -> str:
+    """The tag that says best what something is, "key=value"."""
+    keys = ("building", "building:part", "highway", "railway", "waterway", "landuse", "natural", "leisure", "amenity",
+            "man_made", "barrier", "shop", "tourism", "power", "aeroway", "historic", "place", "military",
+            "public_transport", "office")
+    key = next((k for k in keys if k in tags), next(iter(sorted(tags)), ""))
+    return f"{key}={tags.get(key, '')}"
+
+
+def draw(drawing: Drawing, features: list[Feature], step: Callable[[float], None]) -> None:
+    """Draw all features; `step` is told the share done and may raise Cancelled."""
+    stages = sort(drawing, features)
+    for k, (stage, paint) in enumerate((("ground", _ground), ("water", _water), ("rails", _rails), ("paved", _paved),
+                                        ("paths", _paths), ("roads", _roads), ("walls", _walls), ("bridges", _bridges),
+                                        ("buildings", _buildings), ("parts", _parts), ("trees", _trees))):
+        step(k / 11)
+        paint(drawing, stages.get(stage, []))
+
+
+def sort(drawing: Drawing, features: list[Feature]) -> dict[str, list[Feature]]:
+    """The features of each stage; what has no class, no extent or lies under the ground is noted."""
+    stages: dict[str, list[Feature]] = {}
+    for feature in features:
+        stage = _stage(drawing, feature)
+        if stage:
+            stages.setdefault(stage, []).append(feature)
+    return stages
+
+
+def _stage(drawing: Drawing, feature: Feature) -> str:
+    """The stage that draws a feature, "" for none."""
+    tags = feature.tags
+    if any(tags.get(key) in NOT_BUILT for key in ("highway", "railway", "building", "landuse", "waterway", "power")):
+        drawing.leave_out("not built, or no longer there", feature)
+        return ""
+    if tags.get("tunnel") in ("yes", "culvert") or "underground" in (tags.get("location"), tags.get("parking")):
+        drawing.leave_out("under the ground", feature)
+        return ""
+    class_id = from_osm_tags(tags)
+    if feature.kind == POINT:
+        if tags.get("natural") == "tree":
+            return "trees"
+        if tags.get("man_made") in _TOWERS and "building" not in tags:
+            return "buildings"
+        drawing.leave_out("points without an extent", feature)
+        return ""
+    if "building:part" in tags and "building" not in tags:
+        return "parts"
+    if class_id == c.UNPAINTED:
+        if tags.get("natural") != "coastline" and main_tag(tags).split("=")[0] not in ("type", "source", "note", "name"):
+            drawing.unmapped[main_tag(tags)] += 1
+        return ""
+    if class_id <= c.STRUCTURE and (feature.kind == AREA or "building" in tags):
+        return "buildings" if feature.kind == AREA else ""
+    if class_id == c.BRIDGE:
+        return "bridges"
+    if feature.kind == AREA:
+        if class_id in (c.WATER, c.POOL):
+            return "water"
+        paved = any(key in tags for key in _PAVED_KEYS) or any(f"{k}={v}" in _PAVED_PAIRS for k, v in tags.items())
+        return "paved" if paved else "ground"
+    if "highway" in tags:
+        return "roads" if class_id == c.ROAD else "paths"
+    if "waterway" in tags:
+        return "water"
+    if "railway" in tags:
+        return "rails" if class_id == c.RAILWAY else "paths"
+    if tags.get("natural") == "tree_row":
+        return "trees"
+    if "aeroway" in tags:
+        return "roads"
+    if class_id in (c.SHRUB, c.STRUCTURE) or "man_made" in tags:
+        return "walls"
+    if tags.get("leisure") == "track":
+        return "paths"
+    drawing.unmapped[main_tag(tags)] += 1
+    return ""
+
+
+def _by_size(features: list[Feature]) -> list[Feature]:
+    """Largest area first, so that the smaller ones lie on top."""
+    return sorted(features, key=lambda f: -max((sizes.ring_area(part) for part in f.parts), default=0.0))
+
+
+def _ground(drawing: Drawing, features: list[Feature]) -> None:
+    for feature in _by_size(features):
+        patch, class_id = drawing.area(feature), from_osm_tags(feature.tags)
+        drawing.paint(patch, class_id)
+        if "mixed" in (feature.tags.get("leaf_type"), feature.tags.get("wood")) and class_id == c.BROADLEAF:
+            drawing.paint(Patch(patch.rows, patch.cols, patch.mask & _groves(drawing, patch)), c.CONIFER)
+        kind = next((feature.tags[key] for key in _ZONES if key in feature.tags), "")
+        if kind and class_id in (c.LAWN, c.PATH, c.SOIL, c.RAILWAY, c.ROCK):
+            if kind not in drawing.zones and len(drawing.zones) < 256:
+                drawing.zones.append(kind)
+            patch.of(drawing.zone)[patch.mask] = drawing.zones.index(kind) if kind in drawing.zones else 0
+
+
+def _groves(drawing: Drawing, patch: Patch) -> np.ndarray:
+    """Every other grove of a mixed wood, about 12 m across, bool of the patch's shape: a fixed pattern of the place."""
+    rows = np.arange(patch.rows.start, patch.rows.stop)[:, None] * drawing.cell_size
+    cols = np.arange(patch.cols.start, patch.cols.stop)[None, :] * drawing.cell_size
+    waves = np.sin(rows / 4.1 + 2 * np.sin(cols / 9.3)) + np.sin(cols / 3.7 + 2 * np.sin(rows / 7.9))
+    return waves > 0.1
+
+
+def _water(drawing: Drawing, features: list[Feature]) -> None:
+    areas = [f for f in features if f.kind == AREA]
+    for feature in [f for f in features if f.kind == LINE] + _by_size(areas):
+        if feature.kind == LINE:
+            drawing.lines(feature, sizes.way_width(feature.tags), c.WATER)
+        else:
+            drawing.paint(drawing.area(feature), from_osm_tags(feature.tags))
+
+
+def _rails(drawing: Drawing, features: list[Feature]) -> None:
+    for feature in features:
+        drawing.lines(feature, sizes.way_width(feature.tags), c.RAILWAY)
+
+
+def _paved(drawing: Drawing, features: list[Feature]) -> None:
+    for feature in _by_size(features):
+        drawing.paint(drawing.area(feature), from_osm_tags(feature.tags))
+
+
+def _paths(drawing: Drawing, features: list[Feature]) -> None:
+    for feature in features:
+        class_id = from_osm_tags(feature.tags)
+        drawing.lines(feature, sizes.way_width(feature.tags), class_id)
+
+
+def _roads(drawing: Drawing, features: list[Feature]) -> None:
+    """Pavements first, then the carriageways, so that crossings stay open; aisles of car parks stay car park."""
+    separate = any(f.tags.get("footway") == "sidewalk" for f in features)
+    for feature in features:
+        width = sizes.way_width(feature.tags)
+        for part in feature.parts:
+            urban = not separate and drawing.zone_of_line(part) != ""
+            left, right = sizes.side_paths(feature.tags, urban)
+            for side, extra in ((1.0, left), (-1.0, right)):
+                if extra:
+                    edge = offset(part, side * (width + extra) / 2)
+                    drawing.paint(line(drawing.class_id.shape, drawing.cell_size, edge, extra), c.PATH)
+    aisle = np.array([c.PARKING], np.uint8)
+    for feature in features:
+        in_car_park = feature.tags.get("service") in ("parking_aisle", "parking_space")
+        drawing.lines(feature, sizes.way_width(feature.tags), c.ROAD, aisle if in_car_park else None)
+
+
+def offset(points: np.ndarray, by: float) -> np.ndarray:
+    """A line [K, 2] shifted to its left by `by` metres."""
+    d = np.gradient(points, axis=0) if len(points) > 2 else np.tile(points[-1] - points[0], (len(points), 1))
+    d = d / np.maximum(np.hypot(d[:, 0], d[:, 1]), 1e-9)[:, None]
+    return points + by * np.stack([-d[:, 1], d[:, 0]], 1)
+
+
+_SOLID = np.array([c.ROAD, c.RAILWAY, c.PARKING], np.uint8)
+
+
+def _walls(drawing: Drawing, features: list[Feature]) -> None:
+    """Hedges, town walls, groynes: not across roads, which pass through gates."""
+    for feature in features:
+        drawing.lines(feature, sizes.way_width(feature.tags), from_osm_tags(feature.tags), _SOLID)
+
+
+def _bridges(drawing: Drawing, features: list[Feature]) -> None:
+    for feature in sorted(features, key=lambda f: sizes.metres(f.tags.get("layer")) or 0):
+        if feature.kind == AREA:
+            drawing.paint(drawing.area(feature), c.BRIDGE)
+        else:
+            drawing.lines(feature, sizes.way_width(feature.tags) + sum(sizes.side_paths(feature.tags, False)) + 1.0, c.BRIDGE)
+
+
+def _buildings(drawing: Drawing, features: list[Feature]) -> None:
+    """Footprints, and their heights where these are known."""
+    for feature in features:
+        if feature.kind == POINT:
+            radius = (sizes.metres(feature.tags.get("diameter")) or 2 * _TOWERS[feature.tags["man_made"]]) / 2
+            patch = disc(drawing.class_id.shape, drawing.cell_size, tuple(feature.parts[0][0]), radius)
+            class_id = from_osm_tags(feature.tags)
+        else:
+            patch = drawing.area(feature)
+            if not patch.mask.any():
+                continue
+            ring = max(feature.parts, key=sizes.ring_area)
+            class_id = sizes.building_class(feature.tags, ring, drawing.zone_at(patch))
+        drawing.paint(patch, class_id)
+        patch.of(drawing.height)[patch.mask] = sizes.building_height(feature.tags, class_id)
+
+
+def _parts(drawing: Drawing, features: list[Feature]) -> None:
+    """Parts of buildings refine the height; where no outline was drawn, the part is the building."""
+    for feature in features:
+        patch = drawing.area(feature)
+        view = patch.of(drawing.class_id)
+        bare = patch.mask & ~c.is_in(view, c.BUILDING_IDS)
+        if bare.any():
+            ring = max(feature.parts, key=sizes.ring_area)
+            view[bare] = sizes.building_class({**feature.tags, "building": feature.tags["building:part"]}, ring,
+                                              drawing.zone_at(patch))
+        height = sizes.building_height(feature.tags, c.STRUCTURE)
+        if np.isfinite(height):
+            patch.of(drawing.height)[patch.mask] = height
+
+
+_NO_CROWN = np.concatenate([c.BUILDING_IDS, np.array([c.ROAD, c.RAILWAY, c.BRIDGE, c.WATER, c.POOL], np.uint8)])
+
+
+def _trees(drawing: Drawing, features: list[Feature]) -> None:
+    """Crowns of single trees and of rows, not over roads, buildings and water."""
+    for feature in features:
+        radius = sizes.crown_radius(feature.tags)
+        kind = from_osm_tags(feature.tags)
+        for part in feature.parts:
+            for place in part if feature.kind == POINT else along(part, _TREE_STEP):
+                drawing.paint(disc(drawing.class_id.shape, drawing.cell_size, tuple(place), radius), kind, _NO_CROWN)
+
+
+def along(points: np.ndarray, step: float) -> np.ndarray:
+    """Places [N, 2] every `step` metres along a line [K, 2], its beginning included."""
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    s = np.arange(0, length[-1] + 1e-6, step)
+    return np.stack([np.interp(s, length, points[:, k]) for k in (0, 1)], 1)
