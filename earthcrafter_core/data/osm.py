@@ -106,8 +106,7 @@ def _complete(drawing: Drawing, found: Found, fill: bool) -> float:
     share = float(bare.mean())
     if fill and bare.any():
         built = c.is_in(ids, c.BUILDING_IDS)
-        reach = 2 * round(NEAR_BUILDINGS / drawing.cell_size) + 1
-        near = ndimage.maximum_filter(built.view(np.uint8), size=reach) > 0 if built.any() else built
+        near = ndimage.distance_transform_edt(~built) * drawing.cell_size < NEAR_BUILDINGS if built.any() else built
         ids[bare & near] = c.LAWN
         ids[bare & ~near] = c.MEADOW
     return share

@@ -17,7 +17,7 @@ def flood_sea(class_id: np.ndarray, cell_size: float, features: list[Feature]) -
     coasts = [part for f in features if f.tags.get("natural") == "coastline" for part in f.parts if len(part) >= 2]
     if not coasts:
         return
-    shape = class_id.shape
+    shape = (class_id.shape[0], class_id.shape[1])
     barrier = np.zeros(shape, bool)
     for points in coasts:
         patch = line(shape, cell_size, points, 0.0)

@@ -20,7 +20,13 @@ _BUILT_KEYS = ("building", "building:part")
 _PAVED_KEYS = ("highway", "area:highway", "railway", "public_transport")
 _PAVED_PAIRS = ("place=square", "aeroway=apron", "aeroway=helipad", "aeroway=runway", "aeroway=taxiway", "amenity=parking",
                 "amenity=parking_space", "amenity=marketplace", "amenity=bus_station", "amenity=fuel", "man_made=pier")
-_ZONES = ("landuse", "amenity", "leisure", "man_made")  # keys whose value tells what kind of buildings stand there
+_ZONE_KEYS = ("landuse", "amenity", "leisure", "man_made")
+_TOWN = ("residential", "commercial", "retail", "industrial", "garages", "school", "university", "college", "hospital",
+         "kindergarten", "education", "institutional", "religious", "sports_centre")  # sites whose streets have pavements
+_ZONES = frozenset((*_TOWN, "farmyard", "allotments", "military", "railway", "port", "depot", "quarry", "landfill", "works",
+                    "wastewater_plant", "water_works", "construction", "brownfield"))
+"""Sites that tell what kind of buildings stand there."""
+_NO_THINGS = frozenset(("type", "source", "note", "name", "created_by", "fixme", "FIXME", "area", "layer"))
 _TREE_STEP = 7.0  # metres between the trees of a row
 _TOWERS = {"tower": 3.0, "communications_tower": 3.0, "chimney": 2.0, "water_tower": 4.0, "silo": 3.0, "storage_tank": 6.0}
 """Radius in metres of what is mapped as a point."""
@@ -50,6 +56,11 @@ class Drawing:
         self.zone = np.zeros(self.class_id.shape, np.uint8)
         self.zones = [""]
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.class_id.shape[0], self.class_id.shape[1]
+
     def paint(self, patch: Patch, class_id: int, spare: np.ndarray | None = None) -> bool:
         """Give a patch's cells a class, but for those of the classes `spare`; whether it covers any cell."""
         view = patch.of(self.class_id)
@@ -59,12 +70,12 @@ class Drawing:
 
     def area(self, feature: Feature) -> Patch:
         """Cells of an area."""
-        return polygon(self.class_id.shape, self.cell_size, feature.parts)
+        return polygon(self.shape, self.cell_size, feature.parts)
 
     def lines(self, feature: Feature, width: float, class_id: int, spare: np.ndarray | None = None) -> None:
         """Paint a feature's lines with a width in metres."""
         for part in feature.parts:
-            self.paint(line(self.class_id.shape, self.cell_size, part, width), class_id, spare)
+            self.paint(line(self.shape, self.cell_size, part, width), class_id, spare)
 
     def zone_at(self, patch: Patch) -> str:
         """The kind of site under most of a patch's cells."""
@@ -89,8 +100,8 @@ def main_tag(tags: Tags) -> str:
     keys = ("building", "building:part", "highway", "railway", "waterway", "landuse", "natural", "leisure", "amenity",
             "man_made", "barrier", "shop", "tourism", "power", "aeroway", "historic", "place", "military",
             "public_transport", "office")
-    key = next((k for k in keys if k in tags), next(iter(sorted(tags)), ""))
-    return f"{key}={tags.get(key, '')}"
+    key = next((k for k in keys if k in tags), None) or next((k for k in sorted(tags) if not k.startswith("addr:")), None)
+    return "address" if key is None else f"{key}={tags[key]}"
 
 
 def draw(drawing: Drawing, features: list[Feature], step: Callable[[float], None]) -> None:
@@ -133,7 +144,7 @@ def _stage(drawing: Drawing, feature: Feature) -> str:
     if "building:part" in tags and "building" not in tags:
         return "parts"
     if class_id == c.UNPAINTED:
-        if tags.get("natural") != "coastline" and main_tag(tags).split("=")[0] not in ("type", "source", "note", "name"):
+        if tags.get("natural") != "coastline" and not set(tags) & {"boundary", "route"} and set(tags) - _NO_THINGS:
             drawing.unmapped[main_tag(tags)] += 1
         return ""
     if class_id <= c.STRUCTURE and (feature.kind == AREA or "building" in tags):
@@ -174,11 +185,11 @@ def _ground(drawing: Drawing, features: list[Feature]) -> None:
         drawing.paint(patch, class_id)
         if "mixed" in (feature.tags.get("leaf_type"), feature.tags.get("wood")) and class_id == c.BROADLEAF:
             drawing.paint(Patch(patch.rows, patch.cols, patch.mask & _groves(drawing, patch)), c.CONIFER)
-        kind = next((feature.tags[key] for key in _ZONES if key in feature.tags), "")
-        if kind and class_id in (c.LAWN, c.PATH, c.SOIL, c.RAILWAY, c.ROCK):
-            if kind not in drawing.zones and len(drawing.zones) < 256:
+        kind = next((feature.tags[key] for key in _ZONE_KEYS if feature.tags.get(key) in _ZONES), "")
+        if kind:
+            if kind not in drawing.zones:
                 drawing.zones.append(kind)
-            patch.of(drawing.zone)[patch.mask] = drawing.zones.index(kind) if kind in drawing.zones else 0
+            patch.of(drawing.zone)[patch.mask] = drawing.zones.index(kind)
 
 
 def _groves(drawing: Drawing, patch: Patch) -> np.ndarray:
@@ -220,12 +231,12 @@ def _roads(drawing: Drawing, features: list[Feature]) -> None:
     for feature in features:
         width = sizes.way_width(feature.tags)
         for part in feature.parts:
-            urban = not separate and drawing.zone_of_line(part) != ""
+            urban = not separate and drawing.zone_of_line(part) in _TOWN
             left, right = sizes.side_paths(feature.tags, urban)
             for side, extra in ((1.0, left), (-1.0, right)):
                 if extra:
                     edge = offset(part, side * (width + extra) / 2)
-                    drawing.paint(line(drawing.class_id.shape, drawing.cell_size, edge, extra), c.PATH)
+                    drawing.paint(line(drawing.shape, drawing.cell_size, edge, extra), c.PATH)
     aisle = np.array([c.PARKING], np.uint8)
     for feature in features:
         in_car_park = feature.tags.get("service") in ("parking_aisle", "parking_space")
@@ -253,7 +264,11 @@ def _bridges(drawing: Drawing, features: list[Feature]) -> None:
         if feature.kind == AREA:
             drawing.paint(drawing.area(feature), c.BRIDGE)
         else:
-            drawing.lines(feature, sizes.way_width(feature.tags) + sum(sizes.side_paths(feature.tags, False)) + 1.0, c.BRIDGE)
+            width = sizes.way_width(feature.tags) + sum(sizes.side_paths(feature.tags, False)) + 1.0
+            for part in feature.parts:  # square ends: a short, wide deck is no disc
+                ring = np.concatenate([offset(part, width / 2), offset(part, -width / 2)[::-1]])
+                drawing.paint(polygon(drawing.shape, drawing.cell_size, [ring]), c.BRIDGE)
+                drawing.paint(line(drawing.shape, drawing.cell_size, part, 0.0), c.BRIDGE)
 
 
 def _buildings(drawing: Drawing, features: list[Feature]) -> None:
@@ -261,14 +276,13 @@ def _buildings(drawing: Drawing, features: list[Feature]) -> None:
     for feature in features:
         if feature.kind == POINT:
             radius = (sizes.metres(feature.tags.get("diameter")) or 2 * _TOWERS[feature.tags["man_made"]]) / 2
-            patch = disc(drawing.class_id.shape, drawing.cell_size, tuple(feature.parts[0][0]), radius)
+            patch = disc(drawing.shape, drawing.cell_size, tuple(feature.parts[0][0]), radius)
             class_id = from_osm_tags(feature.tags)
         else:
             patch = drawing.area(feature)
             if not patch.mask.any():
                 continue
-            ring = max(feature.parts, key=sizes.ring_area)
-            class_id = sizes.building_class(feature.tags, ring, drawing.zone_at(patch))
+            class_id = sizes.building_class(feature.tags, feature.parts, drawing.zone_at(patch))
         drawing.paint(patch, class_id)
         patch.of(drawing.height)[patch.mask] = sizes.building_height(feature.tags, class_id)
 
@@ -280,8 +294,7 @@ def _parts(drawing: Drawing, features: list[Feature]) -> None:
         view = patch.of(drawing.class_id)
         bare = patch.mask & ~c.is_in(view, c.BUILDING_IDS)
         if bare.any():
-            ring = max(feature.parts, key=sizes.ring_area)
-            view[bare] = sizes.building_class({**feature.tags, "building": feature.tags["building:part"]}, ring,
+            view[bare] = sizes.building_class({**feature.tags, "building": feature.tags["building:part"]}, feature.parts,
                                               drawing.zone_at(patch))
         height = sizes.building_height(feature.tags, c.STRUCTURE)
         if np.isfinite(height):
@@ -298,7 +311,7 @@ def _trees(drawing: Drawing, features: list[Feature]) -> None:
         kind = from_osm_tags(feature.tags)
         for part in feature.parts:
             for place in part if feature.kind == POINT else along(part, _TREE_STEP):
-                drawing.paint(disc(drawing.class_id.shape, drawing.cell_size, tuple(place), radius), kind, _NO_CROWN)
+                drawing.paint(disc(drawing.shape, drawing.cell_size, tuple(place), radius), kind, _NO_CROWN)
 
 
 def along(points: np.ndarray, step: float) -> np.ndarray:

@@ -88,30 +88,28 @@ def building_height(tags: Tags, class_id: int) -> float:
     return levels * storey + roof
 
 
-def sides(ring: np.ndarray) -> tuple[float, float]:
-    """Long and short side in metres of the rectangle around a ring [K, 2], laid along its longest edge."""
-    edges = np.roll(ring, -1, 0) - ring
-    length = np.hypot(edges[:, 0], edges[:, 1])
-    u = edges[length.argmax()] / max(length.max(), 1e-9)
-    extent = [float(np.ptp(ring @ axis)) for axis in (u, np.array([-u[1], u[0]]))]
-    return max(extent), min(extent)
-
-
 def ring_area(ring: np.ndarray) -> float:
     """Area in square metres of a ring [K, 2]."""
     x, y = (ring - ring[0]).T
     return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
 
-def building_class(tags: Tags, ring: np.ndarray, zone: str) -> int:
+def depth(rings: list[np.ndarray]) -> float:
+    """How deep a building of these outer and inner rings [K, 2] is, in metres: the width of a wing, however it bends."""
+    areas = [ring_area(ring) for ring in rings]
+    around = sum(float(np.hypot(*(np.roll(ring, -1, 0) - ring).T).sum()) for ring in rings)
+    return 2 * (2 * max(areas) - sum(areas)) / max(around, 1e-9)
+
+
+def building_class(tags: Tags, rings: list[np.ndarray], zone: str) -> int:
     """Class of a building by its kind and use; where the map says just "building", by its zone, size and height.
 
     Args:
-        ring: its outline [K, 2], metres.
+        rings: its outline and inner courts, [K, 2] each, metres.
         zone: the landuse or kind of site around it ("residential", "industrial", "school" ...), "" where none is mapped.
     """
-    area, (long, short) = ring_area(ring), sides(ring)
-    class_id = building_kind(tags) or _by_zone(zone, area, long, short)
+    area = max(ring_area(ring) for ring in rings)
+    class_id = building_kind(tags) or _by_zone(zone, area, depth(rings))
     if class_id == c.HOUSE and area > 300 and tags.get("building") == "residential":
         class_id = c.APARTMENTS  # terraces stay below: each house has its own outline
     height = building_height(tags, class_id)
@@ -123,9 +121,9 @@ def building_class(tags: Tags, ring: np.ndarray, zone: str) -> int:
     return class_id
 
 
-def _by_zone(zone: str, area: float, long: float, short: float) -> int:
-    """Class of a building of unknown kind."""
-    if area < 45 or short < 7.2 and long > 18 or zone in ("garages", "allotments") and area < 120:
+def _by_zone(zone: str, area: float, deep: float) -> int:
+    """Class of a building of unknown kind; `deep`: see `depth`."""
+    if area < 45 or deep < 5.8 and area > 100 or zone in ("garages", "allotments") and area < 120:
         return c.STRUCTURE  # sheds, huts and rows of garages
     if zone in ("industrial", "railway", "port", "depot", "quarry", "landfill", "works", "wastewater_plant", "water_works",
                 "military", "construction", "brownfield"):
@@ -138,7 +136,7 @@ def _by_zone(zone: str, area: float, long: float, short: float) -> int:
         return c.HOUSE
     if zone == "":
         return c.INDUSTRIAL  # large and outside of any settlement: barns and halls
-    return c.APARTMENTS if short <= 18 else c.COMMERCIAL
+    return c.APARTMENTS if deep <= 12.5 else c.COMMERCIAL
 
 
 def crown_radius(tags: Tags) -> float:

@@ -65,11 +65,10 @@ OSM: dict[int, dict[str, str]] = {
     },
     c.BRIDGE: {
         "man_made": "bridge pier",
-        "bridge": "yes",
     },
     c.LAWN: {
         "landuse": "grass village_green cemetery recreation_ground residential allotments farmyard education "
-                   "institutional religious churchyard civic_admin flowerbed military greenery",
+                   "institutional religious churchyard civic_admin flowerbed greenery",
         "leisure": "park garden common golf_course sports_centre dog_park playground recreation_ground water_park resort "
                    "horse_riding stadium",
         "golf": "*",
@@ -81,7 +80,7 @@ OSM: dict[int, dict[str, str]] = {
         "landcover": "grass",
     },
     c.MEADOW: {
-        "landuse": "meadow pasture greenfield animal_keeping grassland logging conservation",
+        "landuse": "meadow military pasture greenfield animal_keeping grassland logging conservation",
         "natural": "grassland wetland fell tundra meadow",
         "leisure": "nature_reserve",
     },

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 Point = tuple[float, float]
+Line = Sequence[Point] | np.ndarray  # or float [N, 2]
 Shape = tuple[int, int]
 _DIAGONAL = 0.7072  # of a cell: a line this far to both sides leaves no gap
 
@@ -62,7 +63,7 @@ def disc(shape: Shape, cell_size: float, centre: Point, radius: float) -> Patch:
     return line(shape, cell_size, [centre], 2 * radius)
 
 
-def line(shape: Shape, cell_size: float, points: Sequence[Point], width: float, square: bool = False) -> Patch:
+def line(shape: Shape, cell_size: float, points: Line, width: float, square: bool = False) -> Patch:
     """Cells within width / 2 of the polyline through the points; EMPTY without points.
 
     The ends are round, or those of a square brush with sides along the grid. A line thinner than a cell still covers
@@ -95,7 +96,7 @@ def _square_sweep(x: np.ndarray, y: np.ndarray, d: np.ndarray, reach: float) -> 
     return inside[0] & inside[1] & (np.abs(x * d[1] - y * d[0]) <= reach * np.abs(d).sum() + 1e-9)
 
 
-def polygon(shape: Shape, cell_size: float, rings: Sequence[Sequence[Point]]) -> Patch:
+def polygon(shape: Shape, cell_size: float, rings: Sequence[Line]) -> Patch:
     """Cells inside closed rings by the even-odd rule: a ring inside another is a hole. EMPTY without an area.
 
     rings: each [N, 2] metres, not repeating the first point (repeating it does no harm). Scan lines: every edge
