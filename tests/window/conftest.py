@@ -1,0 +1,40 @@
+"""The built extension for the windows; skips where this machine can open none, and says why."""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent.parent)]
+import build  # noqa: E402
+import harness  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def extension() -> Path:
+    """The extension's zip, built now."""
+    try:
+        harness.install()
+    except harness.Unavailable as e:
+        pytest.skip(f"no real window: {e}")
+    kept, build.BUILD, build.DIST = (build.BUILD, build.DIST), harness.OUTPUT / "build", harness.OUTPUT / "dist"
+    try:
+        return build.package()
+    finally:
+        build.BUILD, build.DIST = kept
+
+
+@pytest.fixture
+def window(extension):
+    """An open window with a fresh profile, the engine's Python set and the sidebar open."""
+    results = harness.OUTPUT / "résultats"
+    try:
+        opened = harness.Window(extension, results)
+        opened.__enter__()
+    except harness.Unavailable as e:
+        pytest.skip(f"no real window: {e}")
+    try:
+        yield opened
+    finally:
+        opened.close()
