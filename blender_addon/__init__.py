@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import bpy
 
-from . import engine_service, operators, palette_icons, preferences, properties, ui
+from . import engine_service, operators, palette_icons, preferences, properties, tool_settings, ui
 
 
 def register() -> None:
     """Called by Blender when the extension is switched on."""
     bpy.utils.register_class(preferences.EarthCrafterPreferences)
     properties.register()
+    tool_settings.register()
     operators.register()
     ui.register()
 
@@ -23,6 +24,7 @@ def unregister() -> None:
     engine_service.unregister()
     ui.unregister()
     operators.unregister()
+    tool_settings.unregister()
     properties.unregister()
     palette_icons.unregister()
     bpy.utils.unregister_class(preferences.EarthCrafterPreferences)

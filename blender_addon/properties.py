@@ -1,8 +1,8 @@
-"""What an artist sets: kept in the scene, saved with the file."""
+"""What an artist sets for a scene: saved with the file. The tools' settings are in tool_settings.py."""
 from __future__ import annotations
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty
+from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, PointerProperty, StringProperty
 
 from .earthcrafter_core.scene.classes import CLASSES
 from .layout_mesh import is_layout
@@ -32,16 +32,15 @@ def _is_layout(_self: object, obj: bpy.types.Object) -> bool:
     return is_layout(obj)
 
 
+def _has_faces(_self: object, obj: bpy.types.Object) -> bool:
+    return obj.type == "MESH" and not is_layout(obj)
+
+
 class EarthCrafterSettings(bpy.types.PropertyGroup):
     """Scene.earthcrafter."""
 
     layout_object: PointerProperty(  # type: ignore[valid-type]
         name="Layout", type=bpy.types.Object, poll=_is_layout, description="The painted grid that is generated from")
-    paint_class: EnumProperty(  # type: ignore[valid-type]
-        name="Class", items=class_items, description="What the brush paints")
-    brush_radius: FloatProperty(  # type: ignore[valid-type]
-        name="Radius", default=4.0, min=0.1, soft_max=50.0, max=2000.0, subtype="DISTANCE", unit="LENGTH",
-        description="Radius of the brush, in metres")
     seed: IntProperty(  # type: ignore[valid-type]
         name="Seed", default=0, min=0, max=2**31 - 1,
         description="Another seed gives another place for the same layout; the same seed gives the same place")
@@ -52,8 +51,35 @@ class EarthCrafterSettings(bpy.types.PropertyGroup):
         description="How strictly the layout is followed, without unit. 0: the networks' own best value")
     relief: EnumProperty(  # type: ignore[valid-type]
         name="Relief", default="generated", description="The elevation of the ground",
-        items=[("generated", "Generated", "The networks make hills and valleys that suit the layout"),
-               ("flat", "Flat", "The ground is level at height 0")])
+        items=[("generated", "Generated", "The networks make hills and valleys that suit the layout; a layout that came "
+                                          "with an elevation keeps that"),
+               ("flat", "Flat", "The ground is level at height 0"),
+               ("object", "Object", "The ground has the shape of a mesh, such as a sculpted one, seen from above"),
+               ("file", "File", "The ground has the heights of a raster file")])
+    terrain_object: PointerProperty(  # type: ignore[valid-type]
+        name="Terrain", type=bpy.types.Object, poll=_has_faces,
+        description="The mesh whose highest surface under each cell is the ground; its heights are taken in metres from the "
+                    "layout's plane")
+    terrain_file: StringProperty(  # type: ignore[valid-type]
+        name="File", subtype="FILE_PATH",
+        description="A .tif or .npy of elevations in metres that covers the layout, the first row north")
+
+    variations: IntProperty(  # type: ignore[valid-type]
+        name="Variations", default=1, min=1, max=64,
+        description="So many places from seeds one after another, beginning with the seed above; they are made in turn")
+    arrangement: EnumProperty(  # type: ignore[valid-type]
+        name="Arrange", default="turn", description="Where several variations stand",
+        items=[("turn", "In Turn", "All on the layout; the newest is shown, the history has the others"),
+               ("side", "Side by Side", "In a row to the east, the first one on the layout")])
+    voxel_size: FloatProperty(  # type: ignore[valid-type]
+        name="Voxel Size", default=1.0, min=0.5, max=4.0, subtype="DISTANCE", unit="LENGTH",
+        description="Side of a voxel, in metres. The networks know 1 m; 2 m needs a quarter of time and memory, and is coarser")
+    region_corner: FloatVectorProperty(  # type: ignore[valid-type]
+        name="Area Corner", size=2, subtype="XYZ", unit="LENGTH",
+        description="One corner of the area, in metres east and north of the layout's south-west corner")
+    region_opposite: FloatVectorProperty(  # type: ignore[valid-type]
+        name="Opposite Corner", size=2, subtype="XYZ", unit="LENGTH",
+        description="The corner across, in metres east and north of the layout's south-west corner")
 
 
 def register() -> None:

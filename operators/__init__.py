@@ -1,9 +1,9 @@
 """Blender operators: each reads the context, calls one function of the add-on, and reports."""
 from __future__ import annotations
 
-from . import brush, engine, generate, layout, layout_file, paint, results
+from . import brush, engine, generate, layout, layout_file, paint, results, tools
 
-_MODULES = (layout, paint, brush, layout_file, generate, results, engine)
+_MODULES = (layout, paint, brush, tools, layout_file, generate, results, engine)
 
 
 def register() -> None:

@@ -52,7 +52,7 @@ def test_new_layout_and_paint_operators():
 
 def test_the_panels_class_is_painted_where_none_is_given():
     obj = make()
-    bpy.context.scene.earthcrafter.paint_class = "rock"
+    bpy.context.window_manager.earthcrafter.paint_class = "rock"
     ops.fill()
     assert (layout_mesh.read_classes(obj) == 20).all()
 

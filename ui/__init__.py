@@ -1,22 +1,25 @@
-"""The sidebar tab: panels in the order of work. They show and call, and change nothing themselves."""
+"""The toolbar's painting tools and the sidebar tab: panels in the order of work. They show and call, and change nothing
+themselves."""
 from __future__ import annotations
 
 import bpy
 
-from . import engine_panel, generate_panel, layout_panel, results_panel
+from . import engine_panel, generate_panel, layout_panel, results_panel, tools
 
 _MODULES = (layout_panel, generate_panel, results_panel, engine_panel)
 
 
 def register() -> None:
-    """Register the panels."""
+    """Register the panels and tools."""
     for module in _MODULES:
         for cls in module.CLASSES_HERE:
             bpy.utils.register_class(cls)
+    tools.register()
 
 
 def unregister() -> None:
     """Unregister them in the opposite order."""
+    tools.unregister()
     for module in reversed(_MODULES):
         for cls in reversed(module.CLASSES_HERE):
             bpy.utils.unregister_class(cls)

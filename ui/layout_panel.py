@@ -1,4 +1,4 @@
-"""The panel Layout: the painted grid, its palette and brush."""
+"""The panel Layout: the painted grid, the tools, the palette, heights and the ground under it all."""
 from __future__ import annotations
 
 import bpy
@@ -6,26 +6,58 @@ import bpy
 from .. import layout_mesh
 from ..class_materials import class_by_name
 from ..earthcrafter_core.scene.classes import CLASSES
-from ..operators.brush import is_painting
+from ..tool_settings import GROUPS, QUICK_CLASSES, tool_settings
 from .common import SidebarPanel
 
-_GROUPS = (("Model decides", ("unpainted",)), ("Buildings", ("building",)), ("Paved", ("paved",)),
-           ("Low green", ("low_vegetation",)), ("Trees", ("tall_vegetation",)), ("Bare", ("bare",)),
-           ("Water", ("water",)))
+_SOURCES = (("new_preset", "From a Preset", "PRESET_NEW"), ("import_layout", "Picture", "IMAGE_DATA"),
+            ("import_osm", "OpenStreetMap", "WORLD"), ("import_lidar", "Aerial Survey (LAZ)", "POINTCLOUD_DATA"))
+"""Operators that make a layout, what their entry reads and its icon."""
+_TOOLS = (("brush", "Brush", "BRUSH_DATA"), ("line", "Line", "IPO_LINEAR"), ("rectangle", "Rectangle", "MESH_PLANE"),
+          ("polygon", "Polygon", "MESH_NGON"), ("flood", "Fill", "IMAGE"), ("eyedropper", "Pick", "EYEDROPPER"))
+
+
+def _exists(name: str) -> bool:
+    return hasattr(bpy.types, f"EARTHCRAFTER_OT_{name}")
+
+
+class EARTHCRAFTER_MT_new_layout(bpy.types.Menu):
+    """Where a layout can come from."""
+
+    bl_label = "Layout From"
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """One entry for each source, and the objects of the scene."""
+        for name, text, icon in _SOURCES:
+            if _exists(name):
+                self.layout.operator(f"earthcrafter.{name}", text=text, icon=icon)
+        if _exists("layout_from_objects"):
+            self.layout.separator()
+            self.layout.operator("earthcrafter.layout_from_objects", text="Selected Objects onto the Layout", icon="MESH_CUBE")
+
+
+class _LayoutPanel(SidebarPanel):
+    """Mix-in: a part of the panel Layout that needs a layout."""
+
+    bl_parent_id = "EARTHCRAFTER_PT_layout"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs a layout."""
+        return layout_mesh.active_layout(context) is not None
 
 
 class EARTHCRAFTER_PT_layout(SidebarPanel, bpy.types.Panel):
-    """The painted grid, its palette and brush."""
+    """The painted grid and where it comes from."""
 
     bl_label = "Layout"
     bl_order = 0
 
     def draw(self, context: bpy.types.Context) -> None:
-        """New, import, export; what is chosen; palette; brush."""
-        column, settings = self.layout.column(), context.scene.earthcrafter
-        column.operator("earthcrafter.new_layout", icon="ADD")
+        """New, from elsewhere, export; what is chosen; paint."""
+        column = self.layout.column()
         row = column.row(align=True)
-        row.operator("earthcrafter.import_layout", text="Import", icon="IMPORT")
+        row.operator("earthcrafter.new_layout", text="New", icon="ADD")
+        row.menu("EARTHCRAFTER_MT_new_layout", text="From", icon="IMPORT")
         row.operator("earthcrafter.export_layout", text="Export", icon="EXPORT")
         obj = layout_mesh.active_layout(context)
         if obj is None:
@@ -33,35 +65,125 @@ class EARTHCRAFTER_PT_layout(SidebarPanel, bpy.types.Panel):
             return
         rows, cols = layout_mesh.grid_shape(obj)
         size = layout_mesh.cell_size(obj)
-        row = column.row()
-        row.label(text=f"{obj.name}: {cols * size:g} x {rows * size:g} m, cells of {size:g} m", icon="MESH_GRID")
-        row.prop(obj, "hide_viewport", text="", emboss=False)
         row = column.row(align=True)
-        row.operator("earthcrafter.paint", icon="BRUSH_DATA", depress=is_painting(context))
-        row.operator("earthcrafter.fill", text="Fill").everywhere = True
-        column.prop(settings, "brush_radius")
+        row.prop(obj, "name", text="", icon="MESH_GRID")
+        row.prop(obj, "hide_viewport", text="", icon_only=True)
+        column.label(text=f"{cols * size:g} x {rows * size:g} m, cells of {size:g} m")
+        place = layout_mesh.georeference(obj)
+        if place is not None:
+            column.label(text=f"{place[0]}  {place[1][0]:.0f}, {place[1][1]:.0f}", icon="WORLD")
+        row = column.row()
+        row.scale_y = 1.5
+        row.operator("earthcrafter.start_painting", text="Paint", icon="BRUSH_DATA",
+                     depress=_active_tool(context) == "earthcrafter.brush")
 
 
-class EARTHCRAFTER_PT_palette(SidebarPanel, bpy.types.Panel):
+class EARTHCRAFTER_PT_palette(_LayoutPanel, bpy.types.Panel):
     """The classes to paint with."""
 
     bl_label = "Class"
-    bl_parent_id = "EARTHCRAFTER_PT_layout"
+    bl_order = 0
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:
         """The chosen class stays readable when the palette is folded."""
-        self.layout.label(text=class_by_name(context.scene.earthcrafter.paint_class).label)
+        self.layout.label(text=class_by_name(tool_settings(context).paint_class).label)
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Buttons with the classes' colours, grouped by kind."""
-        settings = context.scene.earthcrafter
-        for title, kinds in _GROUPS:
+        """Buttons with the classes' colours, grouped by kind; the key of those that have one."""
+        settings = tool_settings(context)
+        for title, kinds in GROUPS:
             box = self.layout.column(align=True)
             box.label(text=title)
             grid = box.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
             for c in CLASSES:
                 if c.kind in kinds:
-                    grid.prop_enum(settings, "paint_class", c.name)
+                    key = f"{(QUICK_CLASSES.index(c.name) + 1) % 10}  " if c.name in QUICK_CLASSES else ""
+                    grid.prop_enum(settings, "paint_class", c.name, text=key + c.label)
 
 
-CLASSES_HERE = (EARTHCRAFTER_PT_layout, EARTHCRAFTER_PT_palette)
+class EARTHCRAFTER_PT_tools(_LayoutPanel, bpy.types.Panel):
+    """The painting tools and their settings."""
+
+    bl_label = "Tools"
+    bl_order = 1
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The tools, sizes, the mask."""
+        column, settings, active = self.layout.column(), tool_settings(context), _active_tool(context)
+        grid = column.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
+        grid.enabled = context.mode == "OBJECT"
+        for name, text, icon in _TOOLS:
+            idname = f"earthcrafter.{name}"
+            grid.operator("wm.tool_set_by_id", text=text, icon=icon, depress=active == idname).name = idname
+        column.operator("earthcrafter.fill", text="Fill the Whole Layout", icon="SNAP_FACE").everywhere = True
+        column = self.layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.row().prop(settings, "brush_shape", expand=True)
+        row = column.row(align=True)
+        row.prop(settings, "brush_radius")
+        row.prop(settings, "use_pressure", text="", icon="STYLUS_PRESSURE")
+        column.prop(settings, "line_width")
+        row = column.row(heading="Only Over", align=True)
+        row.prop(settings, "use_mask", text="")
+        mask = row.row(align=True)
+        mask.enabled = settings.use_mask
+        mask.prop(settings, "mask_class", text="")
+
+
+class EARTHCRAFTER_PT_heights(_LayoutPanel, bpy.types.Panel):
+    """Height hints of the cells."""
+
+    bl_label = "Heights"
+    bl_order = 2
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header(self, context: bpy.types.Context) -> None:
+        """The switch."""
+        self.layout.prop(tool_settings(context), "use_height", text="")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The height to paint, and what is there."""
+        column, settings = self.layout.column(), tool_settings(context)
+        column.use_property_split = True
+        column.use_property_decorate = False
+        row = column.row()
+        row.enabled = settings.use_height
+        row.prop(settings, "paint_height")
+        if layout_mesh.HEIGHT_ATTRIBUTE in layout_mesh.required_layout(context).data.attributes:
+            column.operator("earthcrafter.clear_heights", icon="X")
+        else:
+            column.label(text="No cell has a hint", icon="INFO")
+
+
+class EARTHCRAFTER_PT_terrain(_LayoutPanel, bpy.types.Panel):
+    """The ground under the layout."""
+
+    bl_label = "Terrain"
+    bl_order = 3
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The kind of relief and what it needs."""
+        column, settings = self.layout.column(), context.scene.earthcrafter
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(settings, "relief")
+        if settings.relief == "object":
+            column.prop(settings, "terrain_object", text="Mesh")
+        elif settings.relief == "file":
+            column.prop(settings, "terrain_file")
+        elif settings.relief == "generated" and (
+                layout_mesh.ELEVATION_ATTRIBUTE in layout_mesh.required_layout(context).data.attributes):
+            column.label(text="The layout's own elevation", icon="INFO")
+            column.operator("earthcrafter.clear_elevation", icon="X")
+
+
+def _active_tool(context: bpy.types.Context) -> str:
+    """Identifier of the toolbar's tool in this mode."""
+    tool = context.workspace.tools.from_space_view3d_mode(context.mode) if context.workspace is not None else None
+    return tool.idname if tool is not None else ""
+
+
+CLASSES_HERE = (EARTHCRAFTER_MT_new_layout, EARTHCRAFTER_PT_layout, EARTHCRAFTER_PT_palette, EARTHCRAFTER_PT_tools,
+                EARTHCRAFTER_PT_heights, EARTHCRAFTER_PT_terrain)
