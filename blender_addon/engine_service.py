@@ -11,14 +11,15 @@ from pathlib import Path
 import bpy
 from mathutils import Vector
 
-from . import jobs
+from . import jobs, layout_mesh
 from .arrivals import Arrival
 from .background import Background
 from .earthcrafter_core.engine.protocol import read_preview
 from .earthcrafter_core.errors import EarthCrafterError
 from .engine_client import EngineClient, engine_environment
 from .engine_session import Outcome, Session
-from .history import History, note
+from .forecast import Forecast, Speed
+from .history import History, note, working_seconds
 from .job_queue import Entry, JobQueue, Status, Target
 from .preferences import engine_python, preferences, results_folder, user_folder
 from .preview_view import PreviewArrays, PreviewView, arrays_of, object_of
@@ -38,6 +39,7 @@ session = Session(_start_engine, lambda: engine_python(preferences()), lambda: 6
 queue = JobQueue(session)
 history = History()
 view = PreviewView()
+speed = Speed()
 arrivals: list[Arrival] = []
 _files = Background()
 _shown: tuple[object, ...] = ()  # what the panels showed last
@@ -98,6 +100,14 @@ def follow() -> None:
         bpy.app.timers.register(tick, first_interval=BUSY_SECONDS, persistent=True)
 
 
+def forecast(context: bpy.types.Context, obj: bpy.types.Object) -> Forecast:
+    """What generating this layout with the scene's settings will need."""
+    settings, device = context.scene.earthcrafter, preferences().device or "cpu"
+    free = session.ready.get("device_info", {}).get(device, {}).get("free", 0)
+    return speed.forecast(user_folder("measured"), layout_mesh.grid_shape(obj), layout_mesh.cell_size(obj), settings.steps,
+                          settings.voxel_size, device, int(free or 0))
+
+
 def is_busy() -> bool:
     """Whether a job runs or waits, or a result is on its way in."""
     return session.job is not None or bool(arrivals) or bool(queue.waiting and not queue.paused)
@@ -129,6 +139,10 @@ def _settle(outcome: Outcome) -> None:
     if outcome.job.kind != "layout" and entry.target.layout_id:
         note(outcome.folder, entry.target.layout_id, outcome.job.kind, outcome.seconds)
         history.forget()
+    if outcome.job.kind == "generate" and not outcome.reused and outcome.job.layout is not None:
+        job, asked = outcome.job, outcome.job.settings
+        speed.learn(user_folder("measured"), job.layout.shape, job.layout.cell_size, asked["steps"], asked["voxel_size"],
+                    asked["device"], working_seconds(outcome.folder))
     arrivals.append(Arrival(entry, preferences().splat_cap))
 
 

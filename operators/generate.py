@@ -1,20 +1,20 @@
-"""Generate, texture again, cancel."""
+"""Generate, regenerate an area, texture again, cancel."""
 from __future__ import annotations
 
-from pathlib import Path
+import random
 
 import bpy
+from bl_operators.presets import AddPresetBase
 from bpy.props import BoolProperty, StringProperty
 
-from .. import engine_service, layout_mesh, result_import
-from ..earthcrafter_core.errors import EarthCrafterError
-from ..engine_session import Job
-from ..preferences import preferences
+from .. import engine_service, jobs, layout_mesh, result_import
+from ..earthcrafter_core.errors import BadInput, EarthCrafterError
+from ..job_queue import Entry
 from .common import LayoutOperator, register_classes, report, unregister_classes
 
 
 class _EngineOperator:
-    """An operator that gives the engine a job; `wait` is for scripts."""
+    """An operator that gives the engine jobs; `wait` is for scripts."""
 
     bl_options = {"REGISTER"}  # the import that follows is the step of undo
 
@@ -24,41 +24,91 @@ class _EngineOperator:
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        """Needs an idle engine."""
-        if engine_service.session.job is not None:
-            cls.poll_message_set("A place is being generated: wait, or press Cancel")  # type: ignore[attr-defined]
+        """Needs an engine."""
+        missing = engine_service.session.missing()
+        if missing is not None:
+            cls.poll_message_set(f"{missing.message} {missing.remedy}")  # type: ignore[attr-defined]
             return False
         return True
 
-    def start(self, job: Job, layout_name: str) -> set[str]:
-        """Start the job; with `wait` also see it to its end and import it. Raises EarthCrafterError."""
-        engine_service.start_job(job, layout_name)
-        if not self.wait:
-            return {"FINISHED"}
-        outcome = engine_service.wait_for(job)
-        if outcome.error is not None:
-            return report(self, outcome.error)
-        return bpy.ops.earthcrafter.import_result(directory=str(outcome.folder), layout_name=layout_name)
+    def submit(self, entries: list[Entry]) -> set[str]:
+        """Queue the entries; with `wait` also see each to its end. Reports what goes wrong."""
+        try:
+            for entry in entries:
+                engine_service.submit(entry)
+            if self.wait:
+                for entry in entries:
+                    engine_service.finish(entry)
+        except EarthCrafterError as e:
+            return report(self, e)  # type: ignore[arg-type]
+        waiting = len(engine_service.queue.waiting)
+        if waiting:
+            self.report({"INFO"}, f"In the queue: {waiting} waiting.")  # type: ignore[attr-defined]
+        return {"FINISHED"}
 
 
-class EARTHCRAFTER_OT_generate(_EngineOperator, LayoutOperator, bpy.types.Operator):
-    """Generate a 3D place from the layout; Blender stays usable meanwhile"""
+class _LayoutEngineOperator(_EngineOperator, LayoutOperator):
+    """Needs a layout, too."""
+
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs an engine and a layout."""
+        return super().poll(context) and super(_EngineOperator, cls).poll(context)
+
+
+class EARTHCRAFTER_OT_generate(_LayoutEngineOperator, bpy.types.Operator):
+    """Generate a 3D place from the layout; Blender stays usable meanwhile. While another place is made, this one waits in the queue"""  # noqa: E501
 
     bl_idname = "earthcrafter.generate"
     bl_label = "Generate"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Needs an idle engine and a layout."""
-        return super().poll(context) and super(_EngineOperator, cls).poll(context)
-
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Hand the layout to the engine."""
+        """Queue one job for each variation."""
+        settings = context.scene.earthcrafter
         try:
             obj = layout_mesh.required_layout(context)
-            return self.start(engine_service.new_job(layout_mesh.read_layout(obj), _settings(context)), obj.name)
+            beside = settings.arrangement == "side"
+            entries = [jobs.generate_entry(context, obj, settings.seed + i, i if beside else 0)
+                       for i in range(settings.variations)]
         except EarthCrafterError as e:
             return report(self, e)
+        return self.submit(entries)
+
+
+class EARTHCRAFTER_OT_regenerate(_LayoutEngineOperator, bpy.types.Operator):
+    """Generate the chosen area again, by the seed above, and leave the rest of the place exactly as it is"""
+
+    bl_idname = "earthcrafter.regenerate"
+    bl_label = "Regenerate Area"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs a place on the layout and an area."""
+        if not super().poll(context):
+            return False
+        obj = layout_mesh.active_layout(context)
+        if jobs.region_of(context.scene, obj) is None:
+            cls.poll_message_set("Press Select Area and drag a rectangle over the layout first")
+            return False
+        if jobs.base_of(context.scene, engine_service.history, obj) is None:
+            cls.poll_message_set("Press Generate first: there is no place on this layout yet")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Queue the job."""
+        try:
+            obj = layout_mesh.required_layout(context)
+            region = jobs.region_of(context.scene, obj)
+            base = jobs.base_of(context.scene, engine_service.history, obj)
+            if region is None or base is None:
+                raise BadInput("There is no area or no place to make anew.", "Press Generate, then Select Area.")
+            entry = jobs.regenerate_entry(context, obj, base, region, context.scene.earthcrafter.seed)
+        except EarthCrafterError as e:
+            return report(self, e)
+        return self.submit([entry])
 
 
 class EARTHCRAFTER_OT_retexture(_EngineOperator, bpy.types.Operator):
@@ -71,28 +121,41 @@ class EARTHCRAFTER_OT_retexture(_EngineOperator, bpy.types.Operator):
         name="Place", options={"SKIP_SAVE"}, description="Collection of the place; none: the newest of the scene")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Hand the kept result to the engine."""
+        """Queue the job for the kept result."""
         places = result_import.places(context.scene)
         place = next((p for p in reversed(places) if self.collection in ("", p.name)), None)
         if place is None:
             self.report({"ERROR"}, "There is no place to texture again. Press Generate first.")
             return {"CANCELLED"}
-        try:
-            job = engine_service.new_job(None, _settings(context), Path(place[result_import.FOLDER]))
-            return self.start(job, place.get(result_import.LAYOUT, ""))
-        except EarthCrafterError as e:
-            return report(self, e)
+        return self.submit([jobs.retexture_entry(context, place, context.scene.earthcrafter.seed)])
 
 
-def _settings(context: bpy.types.Context) -> dict:
-    """The scene's settings as the engine takes them."""
-    chosen = context.scene.earthcrafter
-    return {"seed": chosen.seed, "steps": chosen.steps, "guidance": chosen.guidance or None, "relief": chosen.relief,
-            "device": preferences(context).device or "cpu"}
+class EARTHCRAFTER_OT_new_seed(bpy.types.Operator):
+    """Set another seed at random"""
+
+    bl_idname = "earthcrafter.new_seed"
+    bl_label = "New Seed"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Draw it; four digits, which a person can remember."""
+        context.scene.earthcrafter.seed = random.randrange(10_000)
+        return {"FINISHED"}
+
+
+class EARTHCRAFTER_OT_add_preset(AddPresetBase, bpy.types.Operator):
+    """Keep these settings as a preset, or remove the chosen one"""
+
+    bl_idname = "earthcrafter.add_preset"
+    bl_label = "Add Generate Preset"
+    preset_menu = "EARTHCRAFTER_PT_presets"
+    preset_defines = ["settings = bpy.context.scene.earthcrafter"]
+    preset_values = [f"settings.{name}" for name in ("steps", "guidance", "voxel_size", "relief", "variations", "arrangement")]
+    preset_subdir = "earthcrafter/generate"
 
 
 class EARTHCRAFTER_OT_cancel(bpy.types.Operator):
-    """Stop generating; nothing is kept"""
+    """Stop the place that is being made; nothing of it is kept, and the queue goes on"""
 
     bl_idname = "earthcrafter.cancel"
     bl_label = "Cancel"
@@ -106,12 +169,13 @@ class EARTHCRAFTER_OT_cancel(bpy.types.Operator):
         return True
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        """Tell the engine."""
+        """Ask the engine to stop."""
         engine_service.session.cancel()
         return {"FINISHED"}
 
 
-_CLASSES = (EARTHCRAFTER_OT_generate, EARTHCRAFTER_OT_retexture, EARTHCRAFTER_OT_cancel)
+_CLASSES = (EARTHCRAFTER_OT_generate, EARTHCRAFTER_OT_regenerate, EARTHCRAFTER_OT_retexture, EARTHCRAFTER_OT_new_seed,
+            EARTHCRAFTER_OT_add_preset, EARTHCRAFTER_OT_cancel)
 
 
 def register() -> None:

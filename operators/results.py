@@ -1,17 +1,22 @@
-"""Bring results in, and show or hide their parts."""
+"""Bring results in, show or hide their parts, hand them on."""
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from .. import result_import
-from ..earthcrafter_core.errors import EarthCrafterError
+from .. import arrivals, engine_service, result_import
+from ..earthcrafter_core.errors import EarthCrafterError, WriteError
+from ..history import THUMBNAIL
 from ..preferences import preferences
 from .common import register_classes, report, unregister_classes
 
 _CYCLES_LAYERS = 64  # transparent bounces that Cycles needs where many splats lie behind one another
+_EXPORTS = {"MESH": ("mesh.glb", "Mesh (GLB)", "The mesh with its classes' materials, in metres, for any program"),
+            "SPLATS": ("splats.ply", "Splats (PLY)", "Gaussian splats in the 3DGS layout, all of them, for splat viewers"),
+            "POINTS": ("points.ply", "Points (PLY)", "Points with normals, colours and classes")}
 
 
 class EARTHCRAFTER_OT_import_result(bpy.types.Operator):
@@ -21,9 +26,16 @@ class EARTHCRAFTER_OT_import_result(bpy.types.Operator):
     bl_label = "Import Result"
     bl_options = {"REGISTER", "UNDO"}
 
-    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    directory: StringProperty(  # type: ignore[valid-type]
+        name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"}, description="Folder of the result, the one with scene.json")
     layout_name: StringProperty(  # type: ignore[valid-type]
-        options={"SKIP_SAVE", "HIDDEN"}, description="Layout that the place stands on; none: at the world's origin")
+        name="Layout", options={"SKIP_SAVE", "HIDDEN"},
+        description="Layout that the place stands on; none: at the world's origin")
+    beside: IntProperty(  # type: ignore[valid-type]
+        name="Beside", min=0, options={"SKIP_SAVE", "HIDDEN"},
+        description="So many widths of the layout to the east of it; 0: on it, in place of the place there")
+    token: StringProperty(  # type: ignore[valid-type]
+        name="Token", options={"SKIP_SAVE", "HIDDEN"}, description="Names what was read in the background")
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Ask for the folder."""
@@ -34,14 +46,16 @@ class EARTHCRAFTER_OT_import_result(bpy.types.Operator):
         """Import, hide the layout and its earlier places, and say how many splats are shown."""
         layout = bpy.data.objects.get(self.layout_name)
         try:
-            place = result_import.import_result(Path(bpy.path.abspath(self.directory)),
-                                                layout.matrix_world if layout is not None else None,
-                                                preferences(context).splat_cap)
+            place = arrivals.take(self.token) or result_import.import_result(
+                Path(bpy.path.abspath(self.directory)), splat_cap=preferences(context).splat_cap)
         except EarthCrafterError as e:
             return report(self, e)
-        if layout is not None:
-            result_import.put_on_layout(context.scene, place.collection, layout)
         context.scene.collection.children.link(place.collection)
+        if layout is not None:
+            matrix = layout.matrix_world.copy()
+            matrix.translation += matrix.to_3x3() @ engine_service.beside_shift(layout, self.beside)
+            result_import.place(place.collection, matrix)
+            result_import.put_on_layout(context.scene, place.collection, layout, self.beside > 0)
         if hasattr(context.scene, "cycles"):
             cycles = context.scene.cycles
             cycles.transparent_max_bounces = max(cycles.transparent_max_bounces, _CYCLES_LAYERS)
@@ -71,7 +85,103 @@ class EARTHCRAFTER_OT_show_part(bpy.types.Operator):
         return {"FINISHED"}
 
 
-_CLASSES = (EARTHCRAFTER_OT_import_result, EARTHCRAFTER_OT_show_part)
+class _PlaceOperator:
+    """Mix-in: acts on a place of the scene, the newest where none is named; says so where there is none."""
+
+    collection: StringProperty(  # type: ignore[valid-type]
+        name="Place", options={"SKIP_SAVE"}, description="Collection of the place; none: the newest of the scene")
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs a place."""
+        if not result_import.places(context.scene):
+            cls.poll_message_set("Press Generate first: there is no place in this scene yet")  # type: ignore[attr-defined]
+            return False
+        return True
+
+    def place(self, context: bpy.types.Context) -> bpy.types.Collection | None:
+        """The collection, None where it is gone."""
+        return next((p for p in reversed(result_import.places(context.scene)) if self.collection in ("", p.name)), None)
+
+
+class EARTHCRAFTER_OT_export_result(_PlaceOperator, bpy.types.Operator):
+    """Save a file of the place as it was generated; changes made in Blender are not in it"""
+
+    bl_idname = "earthcrafter.export_result"
+    bl_label = "Export Place"
+    bl_options = {"REGISTER"}
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    kind: EnumProperty(name="File", items=[(k, label, tip) for k, (_name, label, tip) in _EXPORTS.items()],  # type: ignore[valid-type]
+                       description="What to save", options={"SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Ask for the file."""
+        place = self.place(context)
+        self.filepath = f"{place.name if place is not None else 'place'}{Path(_EXPORTS[self.kind][0]).suffix}"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Copy it by a temporary file."""
+        place = self.place(context)
+        if place is None:
+            self.report({"ERROR"}, "This place is no longer there. Choose another one.")
+            return {"CANCELLED"}
+        source = Path(place[result_import.FOLDER]) / _EXPORTS[self.kind][0]
+        target = Path(bpy.path.abspath(self.filepath)).with_suffix(source.suffix)
+        temporary = target.with_name(f".{target.name}.tmp")
+        try:
+            shutil.copyfile(source, temporary)
+            temporary.replace(target)
+        except OSError as e:
+            temporary.unlink(missing_ok=True)
+            return report(self, WriteError(f"{target.name} could not be saved ({e.strerror or e}).",
+                                           "Choose another folder, or generate the place again."))
+        self.report({"INFO"}, f"Saved {target.name}.")
+        return {"FINISHED"}
+
+
+class EARTHCRAFTER_OT_open_folder(_PlaceOperator, bpy.types.Operator):
+    """Open the folder with the files of this place"""
+
+    bl_idname = "earthcrafter.open_folder"
+    bl_label = "Open Folder"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Open it in the system's file browser."""
+        place = self.place(context)
+        if place is None or not Path(place[result_import.FOLDER]).is_dir():
+            self.report({"ERROR"}, "The folder of this place is no longer there. Generate the place again.")
+            return {"CANCELLED"}
+        return bpy.ops.wm.path_open(filepath=place[result_import.FOLDER])
+
+
+class EARTHCRAFTER_OT_mark_asset(_PlaceOperator, bpy.types.Operator):
+    """Make the place an asset with its picture, so that it can be dragged in from the Asset Browser"""
+
+    bl_idname = "earthcrafter.mark_asset"
+    bl_label = "Mark as Asset"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Mark it and load its picture."""
+        place = self.place(context)
+        if place is None:
+            self.report({"ERROR"}, "This place is no longer there. Choose another one.")
+            return {"CANCELLED"}
+        place.asset_mark()
+        place.asset_data.description = f"Generated by EarthCrafter: {place.name}"
+        place.asset_data.tags.new("EarthCrafter", skip_if_exists=True)
+        picture = Path(place[result_import.FOLDER]) / THUMBNAIL
+        if picture.is_file():
+            with context.temp_override(id=place):
+                bpy.ops.ed.lib_id_load_custom_preview(filepath=str(picture))
+        return {"FINISHED"}
+
+
+_CLASSES = (EARTHCRAFTER_OT_import_result, EARTHCRAFTER_OT_show_part, EARTHCRAFTER_OT_export_result,
+            EARTHCRAFTER_OT_open_folder, EARTHCRAFTER_OT_mark_asset)
 
 
 def register() -> None:

@@ -29,6 +29,7 @@ def engine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("engine")
     env = client_module.engine_environment(FAKE.parent.parent, folder / "cache")
     kept = service.session._start
+    preferences.preferences().engine_python = str(addon.ENGINE_PYTHON)
     command = [str(addon.ENGINE_PYTHON), str(FAKE)]
     service.session._start = lambda: client_module.EngineClient(command, folder, env, folder / "log")
     yield
@@ -111,9 +112,10 @@ def test_the_splat_cap_says_how_many_are_shown(scene):
 def test_without_wait_the_timer_brings_the_place_in(scene):
     scene.earthcrafter.seed = 5
     assert ops.generate() == {"FINISHED"}
-    assert bpy.app.timers.is_registered(service._tick) and not ops.generate.poll()
+    assert bpy.app.timers.is_registered(service.tick) and service.is_busy()
     end = time.monotonic() + 60
-    while service._tick() is not None and time.monotonic() < end:
+    while service.is_busy() and time.monotonic() < end:
+        service.tick()
         time.sleep(0.02)
     assert place(scene) and service.session.error is None
 
@@ -128,7 +130,7 @@ def test_a_new_place_hides_the_one_before(scene):
 
 def test_an_engine_killed_in_mid_run_leaves_blender_going(scene, tmp_path):
     scene.earthcrafter.seed = fake_engine.KILL
-    with pytest.raises(RuntimeError, match="stopped by itself.*Press Generate"):
+    with pytest.raises(RuntimeError, match="ended from outside.*Start it again"):
         ops.generate(wait=True)
     assert not result_import.places(scene) and not list((tmp_path / "Résultats").iterdir())
     scene.earthcrafter.seed = 3
@@ -143,9 +145,10 @@ def test_cancel_from_the_panel(scene, tmp_path):
     job = service.session.job
     end = time.monotonic() + 60
     while job.step < 2 and time.monotonic() < end:
-        service._tick()
+        service.tick()
     ops.cancel()
-    while service._tick() is not None and time.monotonic() < end:
+    while service.is_busy() and time.monotonic() < end:
+        service.tick()
         time.sleep(0.02)
     assert service.session.error.kind == "cancelled" and not result_import.places(scene)
     assert not list((tmp_path / "Résultats").iterdir())
@@ -177,6 +180,7 @@ def test_a_damaged_result_is_told_and_nothing_is_made(scene, tmp_path, name, dam
 
 def test_the_engines_python_is_found_or_asked_for(tmp_path, monkeypatch):
     prefs = preferences.preferences()
+    monkeypatch.setattr(prefs, "engine_python", "")
     monkeypatch.delenv("EARTHCRAFTER_PYTHON", raising=False)
     with pytest.raises(errors.EarthCrafterError, match="Preferences"):
         preferences.engine_python(prefs)

@@ -16,16 +16,25 @@ class SidebarPanel:
     bl_category = "EarthCrafter"
 
 
+def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str) -> None:
+    """A sentence wrapped to the sidebar's width, the icon on its first line."""
+    column = layout.column(align=True)
+    for line in wrap(text, _columns(context)):
+        column.label(text=line, icon=icon)
+        icon = "BLANK1"
+
+
+def _columns(context: bpy.types.Context) -> int:
+    """Characters that fit into the sidebar beside an icon."""
+    width = context.region.width if context.region is not None else 300
+    return max(_MIN_COLUMNS, int(width / (7.5 * context.preferences.system.ui_scale)) - 6)
+
+
 def draw_error(layout: bpy.types.UILayout, context: bpy.types.Context, error: EarthCrafterError) -> None:
     """An error and its remedy, wrapped to the sidebar's width."""
     box = layout.box()
-    width = context.region.width if context.region is not None else 300
-    scale = context.preferences.system.ui_scale
-    columns = max(_MIN_COLUMNS, int(width / (7.5 * scale)) - 6)
-    icon = "INFO" if error.kind == "cancelled" else "ERROR"
-    for line in wrap(error.message, columns) + wrap(error.remedy, columns):
-        box.label(text=line, icon=icon)
-        icon = "BLANK1"
+    draw_text(box, context, error.message, "INFO" if error.kind == "cancelled" else "ERROR")
+    draw_text(box, context, error.remedy, "BLANK1")
 
 
 def wrap(text: str, columns: int) -> list[str]:

@@ -1,10 +1,14 @@
-"""The panel Results: the places of this scene and which of their parts are shown."""
+"""The panels Results and Export: the history of the layout, the places of this scene, and what leaves Blender."""
 from __future__ import annotations
 
 import bpy
 
-from .. import result_import
+from .. import engine_service, jobs, layout_mesh, result_import, thumbnails
+from ..forecast import duration
 from .common import SidebarPanel
+
+_SHOWN = 12  # results of the history that are shown; older ones lie in the results folder
+_KINDS = {"retexture": ", new colours", "regenerate": ", area"}
 
 
 class EARTHCRAFTER_PT_results(SidebarPanel, bpy.types.Panel):
@@ -15,13 +19,17 @@ class EARTHCRAFTER_PT_results(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """One box for each place."""
-        self.layout.operator("earthcrafter.import_result", icon="IMPORT")
-        for collection in reversed(result_import.places(context.scene)):
+        places = result_import.places(context.scene)
+        if not places:
+            self.layout.label(text="Generated places are shown here", icon="INFO")
+        for collection in reversed(places):
             box = self.layout.box()
             row = box.row()
-            row.label(text=collection.name)
+            row.label(text=collection.name, icon="OUTLINER_COLLECTION")
             row.prop(collection, "hide_viewport", text="", emboss=False)
             row.prop(collection, "hide_render", text="", emboss=False)
+            if collection.hide_viewport:
+                continue
             row = box.row(align=True)
             for kind, text in ((result_import.MESH, "Mesh"), (result_import.POINTS, "Points"),
                                (result_import.SPLATS, "Splats")):
@@ -30,10 +38,61 @@ class EARTHCRAFTER_PT_results(SidebarPanel, bpy.types.Panel):
                     continue
                 button = row.operator("earthcrafter.show_part", text=text, depress=not obj.hide_viewport)
                 button.kind, button.collection = kind, collection.name
-            box.operator("earthcrafter.retexture", icon="BRUSHES_ALL").collection = collection.name
+            row = box.row(align=True)
+            row.operator("earthcrafter.retexture", icon="BRUSHES_ALL").collection = collection.name
+            row.operator("earthcrafter.mark_asset", text="", icon="ASSET_MANAGER").collection = collection.name
+            row.operator("earthcrafter.open_folder", text="", icon="FILE_FOLDER").collection = collection.name
             splats = result_import.part(collection, result_import.SPLATS)
             if splats is not None and result_import.TOTAL in splats:
                 box.label(text=f"{splats[result_import.SHOWN]:,} of {splats[result_import.TOTAL]:,} splats shown")
+        self.layout.operator("earthcrafter.import_result", icon="IMPORT")
 
 
-CLASSES_HERE = (EARTHCRAFTER_PT_results,)
+class EARTHCRAFTER_PT_history(SidebarPanel, bpy.types.Panel):
+    """Every result that was made from this layout and lies on disk."""
+
+    bl_label = "History"
+    bl_parent_id = "EARTHCRAFTER_PT_results"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Pictures with seed and time; go back, take the settings, take the layout."""
+        layout, obj = self.layout, layout_mesh.active_layout(context)
+        records = jobs.records_of(engine_service.history, obj) if obj is not None else []
+        if not records:
+            layout.label(text="What is made from this layout is kept here", icon="INFO")
+            return
+        grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
+        for record in records[:_SHOWN]:
+            box = grid.box()
+            icon = thumbnails.icon_of(record.thumbnail)
+            if icon:
+                box.template_icon(icon, scale=5.0)
+            box.label(text=f"Seed {record.seed}{_KINDS.get(record.kind, '')}, {duration(record.seconds)}")
+            row = box.row(align=True)
+            row.operator("earthcrafter.show_result", text="Show").directory = str(record.folder)
+            row.operator("earthcrafter.use_settings", text="", icon="SETTINGS").directory = str(record.folder)
+            row.operator("earthcrafter.restore_layout", text="", icon="MESH_GRID").directory = str(record.folder)
+        if len(records) > _SHOWN:
+            layout.label(text=f"{len(records) - _SHOWN} older ones are in the results folder", icon="INFO")
+
+
+class EARTHCRAFTER_PT_export(SidebarPanel, bpy.types.Panel):
+    """What leaves Blender."""
+
+    bl_label = "Export"
+    bl_order = 3
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The files of the place that is shown, and the layout."""
+        column = self.layout.column(align=True)
+        place = next((p for p in reversed(result_import.places(context.scene)) if not p.hide_viewport), None)
+        for kind, text, icon in (("MESH", "Mesh (GLB)", "MESH_DATA"), ("SPLATS", "Splats (PLY)", "POINTCLOUD_DATA"),
+                                 ("POINTS", "Points (PLY)", "STICKY_UVS_DISABLE")):
+            button = column.operator("earthcrafter.export_result", text=text, icon=icon)
+            button.kind, button.collection = kind, place.name if place is not None else ""
+        column.separator()
+        column.operator("earthcrafter.export_layout", text="Layout (PNG)", icon="MESH_GRID")
+
+
+CLASSES_HERE = (EARTHCRAFTER_PT_results, EARTHCRAFTER_PT_history, EARTHCRAFTER_PT_export)

@@ -1,0 +1,139 @@
+"""Brings finished results in without stopping Blender: files are read by a thread, datablocks made in short steps, and one
+operator at the end makes it a single step of undo."""
+from __future__ import annotations
+
+import threading
+import time
+
+import bpy
+
+from . import result_import
+from .earthcrafter_core.errors import BadInput, EarthCrafterError
+from .job_queue import Entry
+from .preview_view import object_of
+from .result_arrays import ResultArrays, read_result
+
+STEP_SECONDS = 0.008  # new steps begin within this time of a tick
+_PATIENCE_SECONDS = 5.0  # how long a running tool may hold an import up
+_ready: dict[str, result_import.Imported] = {}  # token -> built, not linked
+
+
+class Arrival:
+    """One result on its way into the scene.
+
+    Args:
+        entry: the queue's entry, done, with its folder.
+        splat_cap: see preferences.
+    """
+
+    def __init__(self, entry: Entry, splat_cap: int):
+        assert entry.folder is not None
+        self.entry, self.folder, self._cap = entry, entry.folder, splat_cap
+        self.error: EarthCrafterError | None = None
+        self.holding = ""
+        self._result: ResultArrays | None = None
+        self._building: result_import.Building | None = None
+        self._built: result_import.Imported | None = None
+        self._since: float | None = None
+        self._thread = threading.Thread(target=self._read, name="earthcrafter-read", daemon=True)
+        if not self._is_layout:
+            self._thread.start()
+
+    @property
+    def _is_layout(self) -> bool:
+        return self.entry.job is not None and self.entry.job.kind == "layout"
+
+    def _read(self) -> None:
+        try:
+            self._result = read_result(self.folder, self._cap)
+        except EarthCrafterError as e:
+            self.error = e
+        except Exception as e:  # whatever a damaged file does, it is told and Blender goes on
+            self.error = BadInput(f"The result in {self.folder} cannot be read ({e}).", "Generate the place again.")
+
+    def step(self, patient: bool = True) -> bool:
+        """Do a little; True when the result is in or cannot come (`error`).
+
+        Args:
+            patient: wait for Object Mode and for the end of a running tool.
+        """
+        if self._thread.is_alive():
+            return False
+        if self.error is not None:
+            return True
+        if not self._is_layout and self._built is None:
+            self._build()
+            return False
+        if patient and (reason := self._not_now()):
+            self.holding = reason
+            return False
+        self._finish()
+        return True
+
+    def drop(self) -> None:
+        """Give the import up; what it has made is removed."""
+        if self._building is not None:
+            self._building.close()
+        self._building = self._built = self._result = None
+
+    def _build(self) -> None:
+        assert self._result is not None
+        self._building = self._building or result_import.build(self._result)
+        end = time.perf_counter() + STEP_SECONDS
+        try:
+            while time.perf_counter() < end:
+                next(self._building)
+        except StopIteration as done:
+            self._built = done.value
+        except ReferenceError:  # undo took away what was made so far: begin anew
+            self._building = None
+
+    def _not_now(self) -> str:
+        """Why this is no moment to change the scene, or ""."""
+        if bpy.context.mode != "OBJECT":
+            return "Ready: go to Object Mode to bring the place in"
+        if any(len(window.modal_operators) for window in bpy.context.window_manager.windows):
+            self._since = self._since or time.monotonic()
+            if time.monotonic() - self._since < _PATIENCE_SECONDS:
+                return "Ready: waits for the running tool"
+        return ""
+
+    def _finish(self) -> None:
+        """Call the operator that makes it one step of undo, in the scene of the layout."""
+        target = self.entry.target
+        layout = object_of(target.uid) or bpy.data.objects.get(target.layout)
+        if target.layout and layout is None:
+            self.error = BadInput("The layout of this place was deleted meanwhile.",
+                                  "The place is kept: bring it in with Import Result.")
+            return
+        override: dict[str, object] = {}
+        windows = bpy.context.window_manager.windows
+        if windows:
+            override["window"] = windows[0]
+        scene = bpy.data.scenes.get(target.scene)
+        if scene is not None and scene != bpy.context.scene:
+            override.update(scene=scene, view_layer=scene.view_layers[0])
+        token = self.entry.job.id if self.entry.job is not None else ""
+        try:
+            with bpy.context.temp_override(**override):
+                if self._is_layout:
+                    bpy.ops.earthcrafter.adopt_layout("EXEC_DEFAULT", True, directory=str(self.folder))
+                    return
+                if self._built is not None:
+                    _ready[token] = self._built
+                bpy.ops.earthcrafter.import_result(
+                    "EXEC_DEFAULT", True, directory=str(self.folder), layout_name=layout.name if layout is not None else "",
+                    beside=target.beside, token=token)
+        except RuntimeError as e:
+            self.error = EarthCrafterError(str(e).strip().removeprefix("Error: "), "Use Import Result.")
+        finally:
+            _ready.pop(token, None)
+
+
+def take(token: str) -> result_import.Imported | None:
+    """What was built for this token, once; None where there is nothing, or undo took it away meanwhile."""
+    built = _ready.pop(token, None)
+    try:
+        return built if built is not None and built.collection.name else None
+    except ReferenceError:
+        return None

@@ -1,0 +1,128 @@
+"""From what an artist has set to a job for the engine."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import layout_mesh, result_import
+from .earthcrafter_core.errors import BadInput
+from .engine_session import Job
+from .history import History, Record
+from .job_queue import Entry, Target
+from .preferences import preferences, results_folder, user_folder
+
+Region = tuple[int, int, int, int]
+
+
+def settings_of(scene: bpy.types.Scene, seed: int | None = None) -> dict[str, Any]:
+    """The scene's settings as the engine takes them."""
+    chosen = scene.earthcrafter
+    return {"seed": chosen.seed if seed is None else seed, "steps": chosen.steps, "guidance": chosen.guidance or None,
+            "relief": "flat" if chosen.relief == "flat" else "generated", "voxel_size": chosen.voxel_size,
+            "device": preferences().device or "cpu"}
+
+
+def target_of(context: bpy.types.Context, obj: bpy.types.Object, beside: int = 0) -> Target:
+    """Where a result of this layout is to stand."""
+    return Target(obj.session_uid, obj.name, context.scene.name, layout_mesh.layout_id(obj), beside)
+
+
+def generate_entry(context: bpy.types.Context, obj: bpy.types.Object, seed: int, beside: int = 0) -> Entry:
+    """The whole layout, generated. Raises BadInput."""
+    job = Job(layout_mesh.read_layout(obj), settings_of(context.scene, seed), results_folder(preferences()),
+              terrain=layout_mesh.terrain_of(obj, context), previews=True, layout_source=obj.name)
+    return _entry(f"{obj.name}, seed {seed}", job, target_of(context, obj, beside))
+
+
+def regenerate_entry(context: bpy.types.Context, obj: bpy.types.Object, base: Path, region: Region, seed: int) -> Entry:
+    """A rectangle of the layout, generated again; the rest is that of `base`. Raises BadInput."""
+    job = Job(layout_mesh.read_layout(obj), settings_of(context.scene, seed), results_folder(preferences()), base=base,
+              region=region, terrain=layout_mesh.terrain_of(obj, context), previews=True, layout_source=obj.name)
+    return _entry(f"{obj.name}, area, seed {seed}", job, target_of(context, obj))
+
+
+def retexture_entry(context: bpy.types.Context, place: bpy.types.Collection, seed: int) -> Entry:
+    """A place with new colours."""
+    obj = bpy.data.objects.get(place.get(result_import.LAYOUT, ""))
+    target = target_of(context, obj) if layout_mesh.is_layout(obj) else Target(scene=context.scene.name)
+    job = Job(None, settings_of(context.scene, seed), results_folder(preferences()), Path(place[result_import.FOLDER]))
+    return _entry(f"{place.name}, new colours, seed {seed}", job, target)
+
+
+def _entry(label: str, job: Job, target: Target) -> Entry:
+    asked = {"kind": job.kind, "seed": job.settings["seed"], "settings": job.settings, "region": job.region,
+             "base": str(job.base or job.scene or ""), "results": str(job.results),
+             "layout_hash": job.layout.hash() if job.layout is not None else ""}
+    return Entry(label, job, target, asked=asked)
+
+
+def layout_job(source: str, options: dict[str, Any], results: Path) -> Job:
+    """A layout to be made from a map, a survey or a preset."""
+    return Job(None, {}, results, source=source, options=options)
+
+
+def again(context: bpy.types.Context, entry: Entry) -> Entry:
+    """The job of an entry that was read from a file, asked for anew with the layout as it is now. Raises BadInput."""
+    obj = bpy.data.objects.get(entry.target.layout)
+    if obj is None or not layout_mesh.is_layout(obj):
+        raise BadInput(f"The layout {entry.target.layout} is no longer in this file.", "Generate another layout.")
+    asked = entry.asked
+    settings = dict(asked.get("settings", {}))
+    kind, base = asked.get("kind"), Path(asked.get("base", ""))
+    region = asked.get("region")
+    job = Job(None if kind == "retexture" else layout_mesh.read_layout(obj), settings, results_folder(preferences()),
+              scene=base if kind == "retexture" else None, base=base if kind == "regenerate" else None,
+              region=tuple(region) if region else None, terrain=layout_mesh.terrain_of(obj, context), previews=True,
+              layout_source=obj.name)
+    made = _entry(entry.label, job, target_of(context, obj, entry.target.beside))
+    if asked.get("layout_hash") and made.asked["layout_hash"] != asked["layout_hash"]:
+        made.label += ", as painted now"
+    return made
+
+
+def find_result(history: History, asked: dict[str, Any]) -> Path | None:
+    """The folder of a result on disk that is what was asked for, None where there is none."""
+    wanted = asked.get("settings", {})
+    if asked.get("kind") != "generate":
+        return None  # what decides the others' results is not all in scene.json
+    for record in history.records([Path(asked.get("results", "")), *result_folders()]):
+        same = all(record.settings.get(k) == v for k, v in wanted.items() if k != "seed")
+        if (record.layout_hash, record.seed, record.kind) == (asked.get("layout_hash"), asked.get("seed"), "generate") and same:
+            return record.folder
+    return None
+
+
+def result_folders() -> list[Path]:
+    """Folders in which results of this file may lie."""
+    return [results_folder(preferences()), user_folder("results")]
+
+
+def records_of(history: History, obj: bpy.types.Object) -> list[Record]:
+    """The history of a layout, newest first."""
+    return history.of_layout(layout_mesh.layout_id(obj), result_folders())
+
+
+def base_of(scene: bpy.types.Scene, history: History, obj: bpy.types.Object) -> Path | None:
+    """The result that stands on a layout: the newest place that is shown, else the newest of its history."""
+    for place in reversed(result_import.places(scene)):
+        if place.get(result_import.LAYOUT) == obj.name and not place.hide_viewport:
+            return Path(place[result_import.FOLDER])
+    records = records_of(history, obj)
+    return records[0].folder if records else None
+
+
+def region_of(scene: bpy.types.Scene, obj: bpy.types.Object) -> Region | None:
+    """The chosen area in cells [row0, col0, row1, col1] (half-open, row 0 north), None where it covers none."""
+    settings, size = scene.earthcrafter, layout_mesh.cell_size(obj)
+    rows, cols = layout_mesh.grid_shape(obj)
+    (x0, x1), (y0, y1) = (sorted(pair) for pair in zip(settings.region_corner, settings.region_opposite))
+    col0, col1 = max(int(x0 // size), 0), min(int(-(-x1 // size)), cols)
+    row0, row1 = max(int(rows - (-(-y1 // size))), 0), min(int(rows - y0 // size), rows)
+    return (row0, col0, row1, col1) if row0 < row1 and col0 < col1 else None
+
+
+def width_of(obj: bpy.types.Object) -> float:
+    """Metres from the west to the east of a layout."""
+    return layout_mesh.grid_shape(obj)[1] * layout_mesh.cell_size(obj)
