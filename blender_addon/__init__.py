@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import engine_service, operators, palette_icons, preferences, properties, tool_settings, ui
+from . import engine_service, handlers, operators, palette_icons, preferences, properties, region_view, tool_settings, ui
 
 
 def register() -> None:
@@ -17,10 +17,14 @@ def register() -> None:
     tool_settings.register()
     operators.register()
     ui.register()
+    region_view.register()
+    handlers.register()
 
 
 def unregister() -> None:
     """Called by Blender when the extension is switched off, and at its end: the engine ends too."""
+    handlers.unregister()
+    region_view.unregister()
     engine_service.unregister()
     ui.unregister()
     operators.unregister()

@@ -1,4 +1,4 @@
-"""Jobs as an artist meets them: variations, the queue, previews, an area, the history; undo, deletion and other files in mid-job."""
+"""Jobs as an artist meets them: variations, queue, previews, an area, history; undo, deletion, other files in mid-job."""
 from __future__ import annotations
 
 import json
