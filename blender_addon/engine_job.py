@@ -4,14 +4,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import socket
 import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import processes
+from . import ownership
 from .background import remove_folder
 from .earthcrafter_core.engine import protocol
 from .earthcrafter_core.engine.protocol import Message
@@ -19,8 +18,6 @@ from .earthcrafter_core.errors import EarthCrafterError, WriteError
 from .earthcrafter_core.scene.layout import Layout
 
 GENERATE, RETEXTURE, REGENERATE, LAYOUT = "generate", "retexture", "regenerate", "layout"
-_OWNER = "owner.json"
-_FORGOTTEN_SECONDS = 24 * 3600.0  # a part folder of another machine is left over when nobody wrote into it for so long
 
 
 @dataclass
@@ -142,9 +139,7 @@ def open_part(job: Job) -> None:
     Raises WriteError.
     """
     try:
-        job.part.mkdir(parents=True)
-        owner = {"pid": os.getpid(), "host": socket.gethostname()}
-        (job.part / _OWNER).write_text(json.dumps(owner), encoding="utf-8")
+        ownership.mark(job.part)
     except OSError as e:
         remove_folder(job.part)
         raise WriteError(f"The results folder {job.results} cannot be written ({e.strerror or e}).",
@@ -165,29 +160,12 @@ def keep(job: Job, made: Path) -> Path:
 
 
 def sweep(results: Path) -> list[Path]:
-    """Remove the part folders that a crashed Blender left among the results; the folders that were removed.
-
-    A part folder is left over where the Blender that made it runs no more, or, made on another machine, where nobody
-    wrote into it for a day.
-    """
+    """Remove the part folders that a crashed Blender left among the results; the folders that were removed."""
     try:
         parts = [p for p in results.iterdir() if p.name.startswith(".part-") and p.is_dir()]
     except OSError:
         return []
-    return [p for p in parts if _is_left_over(p) and remove_folder(p)]
-
-
-def _is_left_over(part: Path) -> bool:
-    try:
-        owner = json.loads((part / _OWNER).read_text(encoding="utf-8"))
-        if owner["host"] == socket.gethostname():
-            return not processes.is_alive(int(owner["pid"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    try:
-        return time.time() - max(p.stat().st_mtime for p in (part, *part.rglob("*"))) > _FORGOTTEN_SECONDS
-    except OSError:
-        return False
+    return [p for p in parts if ownership.is_left_over(p) and remove_folder(p)]
 
 
 def _stamp(path: object) -> list[int] | None:
