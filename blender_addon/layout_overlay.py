@@ -18,6 +18,7 @@ from .earthcrafter_core.scene.shapes import Point, Shape
 
 NEARER = 2e-5  # of the depth range, so that the cells are not fought by the mesh's
 _MERGE_AT = 48  # batches: more of them cost more to draw than to join
+_SOLID_BRIGHTNESS = 0.66  # measured under Blender's default studio light
 _UNPAINTED = (0.13, 0.13, 0.13)
 _RIM = (1.0, 1.0, 1.0, 0.95)
 
@@ -79,9 +80,15 @@ class LayoutOverlay:
         with gpu.matrix.push_pop():
             gpu.matrix.multiply_matrix(obj.matrix_world)
             if self._batches:
-                _draw_cells(shader, self._batches, self._color)
+                _draw_cells(shader, self._batches, (*(v * _lit(bpy.context) for v in self._color[:3]), 1.0))
             if len(self._band) > 1:
                 _draw_band(self._band, self._color)
+
+
+def _lit(context: bpy.types.Context) -> float:
+    """How bright the view shows a surface that lies flat, sRGB over sRGB: so that cells do not change at the release."""
+    shading = getattr(context.space_data, "shading", None)
+    return _SOLID_BRIGHTNESS if shading is not None and shading.type == "SOLID" and shading.light != "FLAT" else 1.0
 
 
 def _draw_cells(shader: gpu.types.GPUShader, batches: list[gpu.types.GPUBatch], color: tuple) -> None:

@@ -61,7 +61,7 @@ class EarthCrafterSettings(bpy.types.PropertyGroup):
         description="The mesh whose highest surface under each cell is the ground; its heights are taken in metres from the "
                     "layout's plane")
     terrain_file: StringProperty(  # type: ignore[valid-type]
-        name="File", subtype="FILE_PATH",
+        name="File", subtype="FILE_PATH", options={"PATH_SUPPORTS_BLEND_RELATIVE"},
         description="A .tif or .npy of elevations in metres that covers the layout, the first row north")
 
     variations: IntProperty(  # type: ignore[valid-type]

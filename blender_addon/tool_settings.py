@@ -6,7 +6,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty
 
 from .class_materials import class_by_name
-from .earthcrafter_core.scene.classes import CLASSES
+from .earthcrafter_core.scene.classes import CLASSES, HOUSE, LAWN
 from .earthcrafter_core.scene.stroke import Paint
 from .properties import class_items
 
@@ -21,7 +21,7 @@ class EarthCrafterToolSettings(bpy.types.PropertyGroup):
     """WindowManager.earthcrafter."""
 
     paint_class: EnumProperty(  # type: ignore[valid-type]
-        name="Class", items=class_items, description="What the tools paint")
+        name="Class", items=class_items, default=HOUSE, description="What the tools paint")
     brush_radius: FloatProperty(  # type: ignore[valid-type]
         name="Radius", default=4.0, min=0.1, soft_max=50.0, max=2000.0, subtype="DISTANCE", unit="LENGTH",
         description="Radius of the brush in metres ([ and ] change it, F drags it)")
@@ -37,7 +37,7 @@ class EarthCrafterToolSettings(bpy.types.PropertyGroup):
     use_mask: BoolProperty(  # type: ignore[valid-type]
         name="Only Over", description="Paint only cells of one class and leave all others as they are")
     mask_class: EnumProperty(  # type: ignore[valid-type]
-        name="Only Over", items=class_items, description="The class that may be painted over")
+        name="Only Over", items=class_items, default=LAWN, description="The class that may be painted over")
     use_height: BoolProperty(  # type: ignore[valid-type]
         name="Paint Height", description="Also give the painted cells a height hint. Off: painting takes the hints of the "
                                          "cells that it changes away, and the model decides")

@@ -9,7 +9,7 @@ import addon  # before bpy
 bpy = pytest.importorskip("bpy")
 
 addon.enable()
-layout_mesh, layout_image, shapes = (addon.part(n) for n in ("layout_mesh", "layout_image", "earthcrafter_core.scene.shapes"))
+layout_mesh, layout_image = (addon.part(n) for n in ("layout_mesh", "layout_image"))
 BadInput = addon.part("earthcrafter_core.errors").BadInput
 ops = bpy.ops.earthcrafter
 
@@ -103,15 +103,3 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     make()
     with pytest.raises(RuntimeError, match="Choose another folder"):
         ops.export_layout(filepath=str(tmp_path / "none" / "x.png"))
-
-
-def test_thin_lines_have_no_gaps_and_regions_stop_at_borders():
-    mask = shapes.line((40, 40), 1.0, [(1, 1), (38, 20)], 0.0).whole((40, 40))
-    columns = mask.any(0)
-    assert columns[1:38].all()
-    ids = np.zeros((10, 10), np.uint8)
-    ids[:, 5] = 7
-    region = shapes.region(ids, 3, 2)
-    assert region[:, :5].all() and not region[:, 5:].any()
-    spiral = np.array([[0, 0, 0, 0], [1, 1, 1, 0], [0, 0, 1, 0], [1, 0, 0, 0]], np.uint8)
-    assert np.array_equal(shapes.region(spiral, 0, 0), spiral == 0)

@@ -105,24 +105,65 @@ def polygon(shape: Shape, cell_size: float, rings: Sequence[Line]) -> Patch:
     ends = [np.asarray(ring, float).reshape(-1, 2) / cell_size for ring in rings if len(ring) >= 3]
     if not ends:
         return EMPTY
-    a = np.concatenate(ends) - 0.5  # [E, 2] x and y in cells, centres on whole numbers
-    b = np.concatenate([np.roll(ring, -1, 0) for ring in ends]) - 0.5
-    a[:, 1], b[:, 1] = shape[0] - 1 - a[:, 1], shape[0] - 1 - b[:, 1]  # y to rows
-    low, high = np.minimum(a[:, 1], b[:, 1]), np.maximum(a[:, 1], b[:, 1])
-    first = np.clip(np.floor(low) + 1, 0, shape[0]).astype(np.int64)  # the south side belongs to the shape
-    last = np.clip(np.floor(high) + 1, 0, shape[0]).astype(np.int64)
-    count = last - first
-    if not count.any():
+    row, col, _edge = _crossings(shape, np.concatenate(ends), np.concatenate([np.roll(ring, -1, 0) for ring in ends]))
+    if not len(row):
         return EMPTY
-    edge = np.repeat(np.arange(len(a)), count)
-    row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
-    slope = (b[:, 0] - a[:, 0]) / np.where(b[:, 1] == a[:, 1], 1.0, b[:, 1] - a[:, 1])
-    col = np.ceil(a[edge, 0] + (row - a[edge, 1]) * slope[edge] - 1e-9)
-    col = np.clip(col, 0, shape[1]).astype(np.int64)
     rows, cols = slice(int(row.min()), int(row.max()) + 1), slice(int(col.min()), int(col.max()))
     h, w = rows.stop - rows.start, cols.stop - cols.start
     toggles = np.bincount((row - rows.start) * (w + 1) + col - cols.start, minlength=h * (w + 1)).reshape(h, w + 1)
     return Patch(rows, cols, np.cumsum(toggles[:, :w], axis=1) % 2 == 1)
+
+
+def triangles(shape: Shape, cell_size: float, corners: np.ndarray) -> tuple[Patch, np.ndarray]:
+    """Cells under triangles, and the height of the highest one over each cell's centre.
+
+    corners: float [M, 3, 3] metres, x east, y north, z up, in any winding. The heights are float32 [h, w] of the
+    patch's window, metres, NaN where it covers nothing.
+    """
+    corners = np.asarray(corners, float)
+    row, col, edge = _crossings(shape, corners[:, :, :2].reshape(-1, 2) / cell_size,
+                                np.roll(corners, -1, 1)[:, :, :2].reshape(-1, 2) / cell_size)
+    order = np.lexsort((col, row, edge // 3))  # each triangle crosses a row twice: where its run begins and ends
+    row, start, end, which = row[order][::2], col[order][::2], col[order][1::2], edge[order][::2] // 3
+    count = end - start
+    if not count.any():
+        return EMPTY, np.zeros((0, 0), np.float32)
+    run = np.repeat(np.arange(len(count)), count)
+    col = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count) + start[run]
+    row, which = row[run], which[run]
+    height = _plane_heights(corners[which], (col + 0.5) * cell_size, (shape[0] - row - 0.5) * cell_size)
+    rows, cols = slice(int(row.min()), int(row.max()) + 1), slice(int(col.min()), int(col.max()) + 1)
+    top = np.full((rows.stop - rows.start, cols.stop - cols.start), -np.inf, np.float32)
+    np.maximum.at(top, (row - rows.start, col - cols.start), height.astype(np.float32))
+    mask = np.isfinite(top)
+    return Patch(rows, cols, mask), np.where(mask, top, np.float32(np.nan))
+
+
+def _plane_heights(corners: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """z of the planes through corners [N, 3, 3] at x, y [N]; within the triangle's own heights."""
+    a, u, v = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    normal = np.cross(u, v)
+    flat = np.abs(normal[:, 2]) < 1e-12
+    z = a[:, 2] - (normal[:, 0] * (x - a[:, 0]) + normal[:, 1] * (y - a[:, 1])) / np.where(flat, 1.0, normal[:, 2])
+    low, high = corners[:, :, 2].min(1), corners[:, :, 2].max(1)
+    return np.where(flat, high, np.clip(z, low, high))
+
+
+def _crossings(shape: Shape, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where edges from a to b [E, 2] (in cells from the south-west corner) cross the middles of the grid's rows.
+
+    Row, first column whose centre lies east of the crossing (0..W) and edge of each crossing, int64 [N].
+    """
+    a, b = a - 0.5, b - 0.5  # centres on whole numbers
+    a[:, 1], b[:, 1] = shape[0] - 1 - a[:, 1], shape[0] - 1 - b[:, 1]  # y to rows
+    low, high = np.minimum(a[:, 1], b[:, 1]), np.maximum(a[:, 1], b[:, 1])
+    first = np.clip(np.floor(low) + 1, 0, shape[0]).astype(np.int64)  # the south side belongs to the shape
+    count = np.clip(np.floor(high) + 1, 0, shape[0]).astype(np.int64) - first
+    edge = np.repeat(np.arange(len(a)), count)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
+    slope = (b[:, 0] - a[:, 0]) / np.where(b[:, 1] == a[:, 1], 1.0, b[:, 1] - a[:, 1])
+    col = np.ceil(a[edge, 0] + (row - a[edge, 1]) * slope[edge] - 1e-9)
+    return row, np.clip(col, 0, shape[1]).astype(np.int64), edge
 
 
 def region(class_id: np.ndarray, row: int, col: int) -> np.ndarray:
