@@ -9,6 +9,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .background import remove_folder
 from .child_task import ChildTask
@@ -89,7 +90,8 @@ class Installer(ChildTask):
 
     def __init__(self, plan: Plan, requirements: Path = REQUIREMENTS):
         super().__init__(plan.log)
-        self.plan, self.report = plan, None
+        self.plan = plan
+        self.report: dict[str, Any] | None = None
         self._requirements = requirements
         self._environment: Path | None = None
         self._env = pip_environment(plan)
@@ -184,8 +186,9 @@ class Installer(ChildTask):
     def _pip(self, python: Path, options: list[str], packages: list[str], span: tuple[float, float]) -> None:
         """Run pip install. Raises EngineError with what its output means."""
         environment = python.parents[1]
-        command = [python, "-m", "pip", *options, "install", "--no-input", "--disable-pip-version-check", "--no-cache-dir",
-                   "--progress-bar", "off", "--retries", "2", *packages]
+        command: list[str | Path] = [python, "-m", "pip", *options, "install", "--no-input",
+                                     "--disable-pip-version-check", "--no-cache-dir", "--progress-bar", "off",
+                                     "--retries", "2", *packages]
         env = self._env | {name: str(environment / "tmp") for name in ("TMPDIR", "TEMP", "TMP")}
         with PipProgress(self._show, environment, span, self.plan.wheels is None) as progress:
             status = self.call(command, env, environment, progress.read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import bpy
 
 from ..earthcrafter_core.errors import EarthCrafterError
+from ..mending import mends
 
 _MIN_COLUMNS = 24
 
@@ -31,10 +32,14 @@ def _columns(context: bpy.types.Context) -> int:
 
 
 def draw_error(layout: bpy.types.UILayout, context: bpy.types.Context, error: EarthCrafterError) -> None:
-    """An error and its remedy, wrapped to the sidebar's width."""
+    """An error and its remedy, wrapped to the sidebar's width, and the buttons that mend it."""
     box = layout.box()
     draw_text(box, context, error.message, "INFO" if error.kind == "cancelled" else "ERROR")
     draw_text(box, context, error.remedy, "BLANK1")
+    for mend in mends(error):
+        button = box.operator(mend.operator, text=mend.text, icon=mend.icon)
+        for name, value in mend.properties.items():
+            setattr(button, name, value)
 
 
 def wrap(text: str, columns: int) -> list[str]:

@@ -1,36 +1,130 @@
-"""The panel Engine: the process that generates and the Python that runs it."""
+"""The panel Engine, in the sidebar and in the preferences: its state, its device and memory, its installation."""
 from __future__ import annotations
 
 import bpy
 
-from .. import engine_service
-from ..earthcrafter_core.errors import EarthCrafterError
-from ..preferences import engine_python, preferences
-from .common import SidebarPanel, draw_error
+from .. import engine_service, engine_tasks
+from ..engine_session import State
+from ..preferences import EarthCrafterPreferences, engine_home, preferences
+from .common import SidebarPanel, draw_error, draw_text
+
+_ICONS = {State.NOT_INSTALLED: "IMPORT", State.STOPPED: "PAUSE", State.STARTING: "SORTTIME", State.READY: "CHECKMARK",
+          State.RUNNING: "PLAY"}
+
+
+class EARTHCRAFTER_MT_device(bpy.types.Menu):
+    """The devices that the engine found."""
+
+    bl_label = "Device"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """One line for each; those of the last start, the chosen one in any case."""
+        chosen = preferences(context).device or "cpu"
+        found = engine_service.session.ready.get("device_info") or {}
+        for device in dict.fromkeys(["cpu", *found, chosen]):
+            icon = "CHECKMARK" if device == chosen else "BLANK1"
+            self.layout.operator("earthcrafter.choose_device", text=_device_text(device), icon=icon).device = device
+        if not found:
+            self.layout.label(text="Graphics cards are listed while the engine runs", icon="INFO")
 
 
 class EARTHCRAFTER_PT_engine(SidebarPanel, bpy.types.Panel):
-    """The engine process and the Python that runs it."""
+    """The engine process and its installation."""
 
     bl_label = "Engine"
-    bl_order = 3
+    bl_order = 4
     bl_options = {"DEFAULT_CLOSED"}
 
+    def draw_header_preset(self, _context: bpy.types.Context) -> None:
+        """The state stays readable when the panel is folded."""
+        self.layout.label(text=engine_service.session.state.value, icon=_ICONS[engine_service.session.state])
+
     def draw(self, context: bpy.types.Context) -> None:
-        """State, versions, the preference, stop."""
-        column, session, prefs = self.layout.column(), engine_service.session, preferences(context)
-        column.label(text=session.state.value, icon="PLAY" if session.client is not None else "PAUSE")
-        if session.ready:
-            ready = session.ready
-            column.label(text=f"Version {ready['version']}, torch {ready['torch']}")
-            column.label(text=f"Weights {ready['weights']}, devices {', '.join(ready['devices'])}")
-        column.prop(prefs, "engine_python", text="Python")
-        try:
-            column.label(text=str(engine_python(prefs)), icon="CHECKMARK")
-        except EarthCrafterError as e:
-            draw_error(column, context, e)
-        column.prop(prefs, "device")
-        column.operator("earthcrafter.stop_engine", icon="X")
+        """The same as in the preferences."""
+        draw_engine(self.layout, context)
 
 
-CLASSES_HERE = (EARTHCRAFTER_PT_engine,)
+def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """State, device, memory; what is being installed; the buttons."""
+    session, prefs = engine_service.session, preferences(context)
+    state = session.state
+    draw_text(layout, context, f"{state.value}: {session.why}" if session.why else state.value, _ICONS[state])
+    if engine_tasks.task is not None:
+        _draw_task(layout)
+    elif engine_tasks.error is not None:
+        draw_error(layout, context, engine_tasks.error)
+    elif engine_tasks.done:
+        layout.label(text=engine_tasks.done, icon="CHECKMARK")
+    if state is not State.NOT_INSTALLED:
+        _draw_process(layout, prefs)
+    _draw_installation(layout, context, state)
+
+
+def _draw_task(layout: bpy.types.UILayout) -> None:
+    task = engine_tasks.task
+    assert task is not None
+    column = layout.column(align=True)
+    column.progress(factor=task.fraction, text=f"{100 * task.fraction:.0f} %")
+    column.label(text=task.text)
+    column.operator("earthcrafter.cancel_install", icon="CANCEL")
+
+
+def _draw_process(layout: bpy.types.UILayout, prefs: EarthCrafterPreferences) -> None:
+    session = engine_service.session
+    split = layout.split(factor=0.4)
+    split.label(text="Device")
+    split.menu("EARTHCRAFTER_MT_device", text=_device_text(prefs.device or "cpu"))
+    if session.ready:
+        ready = session.ready
+        layout.label(text=f"{session.memory_mb:,.0f} MB of memory in use", icon="MEMORY")
+        layout.label(text=f"Version {ready['version']}, torch {ready['torch']}, weights {ready['weights']}", icon="INFO")
+    row = layout.row(align=True)
+    if session.client is None:
+        row.operator("earthcrafter.start_engine", icon="PLAY")
+    else:
+        row.operator("earthcrafter.free_memory", icon="MEMORY")
+        row.operator("earthcrafter.stop_engine", icon="X")
+    row.operator("earthcrafter.open_log", icon="TEXT").log = "engine"
+    column = layout.column()
+    column.use_property_split = True
+    column.prop(prefs, "idle_minutes")
+
+
+def _draw_installation(layout: bpy.types.UILayout, context: bpy.types.Context, state: State) -> None:
+    home = engine_home()
+    about = home.about()
+    if about is not None and home.is_outdated():
+        draw_text(layout, context, "The installed packages are those of another release: repair the engine.", "INFO")
+    row = layout.row(align=True)
+    if state is State.NOT_INSTALLED and about is None:
+        row.scale_y = 1.5
+    row.operator("earthcrafter.install_engine", text="Install Engine" if about is None else "Repair", icon="IMPORT")
+    if about is not None:
+        row.operator("earthcrafter.remove_engine", text="Remove", icon="TRASH")
+    row = layout.row(align=True)
+    if state is not State.NOT_INSTALLED:
+        row.operator("earthcrafter.self_test", icon="CHECKMARK")
+    row.operator("earthcrafter.copy_report", icon="COPYDOWN")
+
+
+def _device_text(device: str) -> str:
+    """A device with the name that the engine told and the memory in GB."""
+    info = (engine_service.session.ready.get("device_info") or {}).get(device, {})
+    name = "CPU" if device == "cpu" else device
+    if info.get("name"):
+        name += f": {info['name']}"
+    return f"{name} ({info['total'] / 1e9:.0f} GB)" if info.get("total") else name
+
+
+def _draw_in_preferences(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The engine, and which Python it is."""
+    box = layout.box()
+    box.label(text="Engine")
+    draw_engine(box, context)
+    column = box.column()
+    column.use_property_split = True
+    column.prop(preferences(context), "engine_python")
+
+
+EarthCrafterPreferences.drawers[:] = [_draw_in_preferences]
+CLASSES_HERE = (EARTHCRAFTER_MT_device, EARTHCRAFTER_PT_engine)
