@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import layout_commands
 from .errors import BadInput, Cancelled, EarthCrafterError, OutOfMemory
 from .scene.layout import MAX_CELLS, Layout
 
@@ -85,7 +86,9 @@ def parser_for(command: str) -> argparse.ArgumentParser:
         epilog="Every command takes --traceback, to show where an error came from.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_generate(commands.add_parser("generate", help="a layout to a textured scene"))
-    _add_layout(commands.add_parser("layout", help="make layouts"))
+    layout_commands.add_arguments(commands.add_parser(
+        "layout", help="make layouts: from maps, LiDAR, pictures, presets",
+        description="Make a layout: an indexed PNG with NAME.json beside it. What could not be mapped is said on stderr."))
     commands.add_parser("dataset", help="build a dataset of training scenes")
     train = commands.add_parser("train", help="train one of the networks")
     evaluate = commands.add_parser("evaluate", help="measure the networks on held-out places")
@@ -170,27 +173,3 @@ def _progress_bar() -> Iterator[Progress]:
             bar.refresh()
 
         yield progress
-
-
-# ------------------------------------------------------------------------------------------------------------- layout
-
-def _add_layout(parser: argparse.ArgumentParser) -> None:
-    sub = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
-    lidar = sub.add_parser("from-lidar", help="the layout of a real place from a LAZ or LAS file")
-    lidar.add_argument("lidar", type=Path, metavar="F.laz")
-    lidar.add_argument("-o", "--out", type=Path, required=True, metavar="L.png")
-    lidar.add_argument("--cell-size", type=float, default=1.0, metavar="METRES")
-    lidar.add_argument("--planes", action="store_true", help="write L.height.npy and L.elevation.npy too")
-    lidar.set_defaults(run=_layout_from_lidar)
-
-
-def _layout_from_lidar(args: argparse.Namespace) -> None:
-    from .convert.files import check_writable
-    from .convert.layout_io import write_layout
-    if args.out.suffix.lower() != ".png":
-        raise BadInput(f"The layout {args.out} would be no PNG.", "Give a name that ends in .png.")
-    check_writable(args.out.absolute().parent)
-    from .data.lidar_scene import layout_from_lidar
-    layout = layout_from_lidar(args.lidar, args.cell_size)
-    for path in write_layout(args.out, layout, args.lidar.name, args.planes):
-        print(path)

@@ -1,7 +1,6 @@
 """Layouts and their planes as files: pictures of class ids or of the palette's colours, rasters of heights."""
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Callable
@@ -16,7 +15,10 @@ from scipy import ndimage
 
 from ..errors import BadInput, WriteError
 from ..scene import classes as sem
+from ..scene import layout_sidecar, picture_classes
 from ..scene.layout import MAX_CELLS, Layout
+from ..scene.made_layout import MadeLayout
+from ..scene.picture_classes import PALETTE_MAPPING, Mapping, classify, read_mapping
 
 _PICTURE = "Give an 8-bit PNG of class ids 0 to 25, or one in the palette's colours."
 
@@ -41,8 +43,62 @@ def read_layout(path: Path, cell_size: float = 1.0, height_hint: Path | None = N
     return Layout(ids, cell_size, hint, ground)
 
 
+def layout_from_image(path: Path, cell_size: float | None = None, mapping: Path | None = None,
+                      tolerance: float = 0.0) -> MadeLayout:
+    """A layout from any picture, by the palette or a mapping table; with what its sidecar says, where it has one.
+
+    Args:
+        path: 8- or 16-bit grey, indexed or RGB(A) picture.
+        cell_size: metres along one side of a pixel; None: as the sidecar says, else 1.
+        mapping: table of colours or grey values and classes (`picture_classes.read_mapping`); None: ids or the palette.
+        tolerance: distance in sRGB (0..442) up to which a colour counts as the nearest one.
+
+    Raises:
+        BadInput: no picture, too large, no table, or not a single pixel that maps to a class.
+    """
+    path = Path(path)
+    picture = _load(path)
+    table = None if mapping is None else read_mapping(Path(mapping))
+    ids, unmapped = classify(_pixels(picture, table), table, tolerance)
+    beside = layout_sidecar.read(path)
+    planes = {name: layout_sidecar.read_plane(plane, ids.shape) for name, plane in beside.planes.items()}
+    layout = Layout(ids, cell_size or beside.cell_size or 1.0, **planes)
+    return MadeLayout(layout, path.stem, picture_classes.describe(unmapped, ids.size, tolerance), beside.crs, beside.origin,
+                      beside.source or f"image {path.name}")
+
+
+def _pixels(picture: Image.Image, table: Mapping | None) -> np.ndarray:
+    """Pixels for `classify`: the indices of an indexed picture where its colours are not what is mapped."""
+    if picture.mode == "P":
+        colours = np.asarray(picture.convert("RGBA" if "transparency" in picture.info else "RGB"))
+        known = table.colours if table is not None else PALETTE_MAPPING.colours
+        by_colour = _ids_of_colours(colours[..., :3], np.array(sorted(known), np.int64))
+        index = np.asarray(picture)
+        are_ids = index.max() < sem.NUM_CLASSES if table is None else bool(table.values)
+        return index if are_ids and np.mean(by_colour < 0) > 0.5 else colours
+    if picture.mode == "1":
+        return np.asarray(picture.convert("L"))
+    if picture.mode in ("L", "LA", "RGB", "RGBA", "I;16", "I;16L", "I;16B", "I"):
+        return np.asarray(picture)
+    return np.asarray(picture.convert("RGBA"))
+
+
 def read_class_ids(path: Path) -> np.ndarray:
     """Class ids of a picture, integers [H, W] (their range is checked by Layout). Raises BadInput."""
+    picture = _load(path)
+    if picture.mode == "P":
+        colours = np.asarray(picture.convert("RGB"))
+        by_colour = _ids_of_colours(colours)
+        return np.asarray(picture) if (by_colour < 0).any() else by_colour.astype(np.uint8)
+    if picture.mode in ("L", "I;16", "I;16L", "I;16B", "I"):
+        return np.asarray(picture)
+    if picture.mode in ("RGB", "RGBA"):
+        return _from_colours(np.asarray(picture), path)
+    raise BadInput(f"The picture {path} has the colour mode {picture.mode!r}, which cannot be read.", _PICTURE)
+
+
+def _load(path: Path) -> Image.Image:
+    """A picture of at most MAX_CELLS a side in memory. Raises BadInput."""
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"There is no file {path}.", "Give the path of a layout picture.")
@@ -62,15 +118,7 @@ def read_class_ids(path: Path) -> np.ndarray:
     if max(width, height) > MAX_CELLS:
         raise BadInput(f"The picture {path} of {width} x {height} pixels is too large.",
                        f"Give at most {MAX_CELLS} cells a side; cut it into parts.")
-    if picture.mode == "P":
-        colours = np.asarray(picture.convert("RGB"))
-        by_colour = _ids_of_colours(colours)
-        return np.asarray(picture) if (by_colour < 0).any() else by_colour.astype(np.uint8)
-    if picture.mode in ("L", "I;16", "I;16L", "I;16B", "I"):
-        return np.asarray(picture)
-    if picture.mode in ("RGB", "RGBA"):
-        return _from_colours(np.asarray(picture), path)
-    raise BadInput(f"The picture {path} has the colour mode {picture.mode!r}, which cannot be read.", _PICTURE)
+    return picture
 
 
 def _from_colours(pixels: np.ndarray, path: Path) -> np.ndarray:
@@ -88,16 +136,17 @@ def _from_colours(pixels: np.ndarray, path: Path) -> np.ndarray:
     return ids.astype(np.uint8)
 
 
-def _ids_of_colours(rgb: np.ndarray) -> np.ndarray:
-    """Class id of each exact palette colour, int64 [H, W]; -1 where it is none."""
-    def packed(c: np.ndarray) -> np.ndarray:
-        c = c.astype(np.int64)
-        return (c[..., 0] << 16) | (c[..., 1] << 8) | c[..., 2]
-
-    known = packed(sem.PALETTE)
+def _ids_of_colours(rgb: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+    """Place of each colour among the known ones, 0xRRGGBB each (None: the palette), int64 [H, W]; -1 where it is none."""
+    c = rgb.astype(np.int64)
+    packed = (c[..., 0] << 16) | (c[..., 1] << 8) | c[..., 2]
+    if known is None:
+        known = np.array(list(PALETTE_MAPPING.colours))
+    if not len(known):
+        return np.full(packed.shape, -1)
     order = np.argsort(known)
-    at = np.minimum(np.searchsorted(known[order], packed(rgb)), len(known) - 1)
-    return np.where(known[order][at] == packed(rgb), order[at], -1)
+    at = np.minimum(np.searchsorted(known[order], packed), len(known) - 1)
+    return np.where(known[order][at] == packed, order[at], -1)
 
 
 def read_elevation(path: Path, shape: tuple[int, int]) -> np.ndarray:
@@ -144,12 +193,13 @@ def _read_npy(path: Path, what: str) -> np.ndarray:
         raise BadInput(f"The {what} {path} cannot be read ({e}).", "Give a .npy file of one number for each cell.") from e
 
 
-def write_layout(path: Path, layout: Layout, source: str = "", planes: bool = False) -> list[Path]:
-    """Write a layout as an indexed PNG with the palette, and NAME.json with its cell size.
+def write_layout(path: Path, layout: Layout, source: str = "", planes: bool = False, crs: str | None = None,
+                 origin: tuple[float, float] | None = None) -> list[Path]:
+    """Write a layout as an indexed PNG with the palette, and its sidecar NAME.json (`scene.layout_sidecar`).
 
     Args:
         path: the .png.
-        source: where it comes from, for the .json.
+        source, crs, origin: where it comes from and lies, for the sidecar.
         planes: write NAME.height.npy and NAME.elevation.npy too, where the layout has them.
 
     Returns:
@@ -161,15 +211,13 @@ def write_layout(path: Path, layout: Layout, source: str = "", planes: bool = Fa
     path = Path(path)
     image = Image.fromarray(layout.class_id).convert("P")
     image.putpalette(sem.PALETTE.ravel().tolist())
-    counts = np.bincount(layout.class_id.ravel(), minlength=sem.NUM_CLASSES)
-    about: dict[str, Any] = {"cell_size": layout.cell_size, "cells": list(layout.shape), "source": source,
-                             "classes": {sem.NAMES[k]: int(n) for k, n in enumerate(counts) if n}}
+    about = layout_sidecar.describe(path, layout, source, crs, origin, planes)
     jobs: list[tuple[Path, Callable[[Any], object]]] = [
-        (path, lambda f: image.save(f, "PNG")),
-        (path.with_suffix(".json"), lambda f: f.write(json.dumps(about, indent=1).encode()))]
-    for kind, plane in (("height", layout.height_hint), ("elevation", layout.elevation)):
+        (path, lambda f: image.save(f, "PNG")), (path.with_suffix(".json"), lambda f: f.write(about))]
+    for kind in layout_sidecar.PLANES:
+        plane = getattr(layout, kind)
         if planes and plane is not None:
-            jobs.append((path.with_suffix(f".{kind}.npy"), partial(np.save, arr=plane)))
+            jobs.append((layout_sidecar.plane_path(path, kind), partial(np.save, arr=plane)))
     temporary = [p.with_name(f".{p.name}.{os.getpid()}.tmp") for p, _ in jobs]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

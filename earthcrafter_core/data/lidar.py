@@ -1,6 +1,7 @@
 """Reading airborne LiDAR (LAS / LAZ) into arrays: metres, 8-bit colour, one sentence where a file is bad."""
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from ..errors import BadInput
 
 CHUNK = 1_000_000  # points decoded at a time
 NOISE_CODES = (7, 18)  # ASPRS low and high noise
-_MODEL_TYPE, _LINEAR_UNITS, _VERTICAL_UNITS = 1024, 3076, 4099  # GeoTIFF keys
+_MODEL_TYPE, _PROJECTED, _LINEAR_UNITS, _VERTICAL_UNITS = 1024, 3072, 3076, 4099  # GeoTIFF keys
 _METRES = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937}  # EPSG unit codes: metre, foot, US survey foot
 
 
@@ -85,6 +86,56 @@ def read_points(path: Path | str) -> Points:
                        "Download or export it again.")
     xyz *= scale
     return Points(xyz, _eight_bit(rgb), code, return_number, number_of_returns, intensity)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file's coordinates belong.
+
+    Attributes:
+        crs: "EPSG:n" of the horizontal coordinate system, or None where the file does not name one.
+        unit: metres in one of its units.
+    """
+
+    crs: str | None
+    unit: float
+
+
+def read_place(path: Path | str) -> Place:
+    """The coordinate system that a LAS or LAZ file names, by GeoTIFF keys or WKT. Raises BadInput for a damaged file."""
+    import laspy
+
+    try:
+        with laspy.open(path) as reader:
+            header = reader.header
+            unit = float(_unit_scale(header, Path(path))[0])
+            keys = {key.id: key.value_offset for vlr in header.vlrs for key in getattr(vlr, "geo_keys", ())
+                    if key.tiff_tag_location == 0}
+            found = [getattr(vlr, "string", None) for vlr in [*header.vlrs, *(header.evlrs or [])]]
+            texts = [text for text in found if isinstance(text, str)]
+    except BadInput:
+        raise
+    except Exception as e:
+        raise BadInput(f"The LiDAR file {Path(path).name} cannot be read ({e}).", "Download or export it again.") from e
+    code = keys.get(_PROJECTED, 0)
+    if not 0 < code < 32767:  # 32767: user-defined
+        code = next((epsg for epsg in map(_epsg_of_wkt, texts) if epsg), 0)
+    return Place(f"EPSG:{code}" if code else None, unit)
+
+
+def _epsg_of_wkt(text: str) -> int:
+    """EPSG code of the projected system in a WKT text, also inside a compound one; 0 where none is named."""
+    start = re.search(r"PROJ(?:CS|CRS)\s*\[", text)
+    if start is None:
+        return 0
+    depth, end = 0, len(text)
+    for k in range(start.end() - 1, len(text)):
+        depth += (text[k] == "[") - (text[k] == "]")
+        if depth == 0:
+            end = k
+            break
+    last = re.search(r'(?:ID|AUTHORITY)\s*\[\s*"EPSG"\s*,\s*"?(\d+)"?\s*\]\s*$', text[start.start():end])
+    return int(last[1]) if last else 0
 
 
 def _decode(chunk) -> tuple[tuple, int]:

@@ -1,6 +1,7 @@
 """LiDAR points -> training scene: rasters, ground, classes, shell, colours. Also LiDAR -> layout."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from scipy.spatial import ConvexHull
 from ..errors import BadInput
 from ..scene import classes as c
 from ..scene.layout import Layout
+from ..scene.made_layout import MadeLayout
 from ..scene.voxels import tangent_frame
 from . import classify
 from .classify import Planes
 from .ground import COARSE, Frame, drape, fill, raster_extreme, raster_sum, relief, terrain
-from .lidar import Points, read_points
+from .lidar import Points, read_place, read_points
 from .shell import Shell, Surfaces, build_shell
 from .tone import harmonise
 from .training_scene import SUBSAMPLES, TrainingScene
@@ -279,14 +281,49 @@ def _wall_colours(fine: np.ndarray, footprint: np.ndarray) -> np.ndarray:
     return np.clip(0.35 * roof + 0.6 * tone, 0, 255).astype(np.uint8)
 
 
-def layout_from_lidar(path: Path | str, cell_size: float = 1.0) -> Layout:
-    """The layout of a real place: classes, heights of what stands there and elevation.
+def made_from_lidar(path: Path | str, cell_size: float = 1.0, step: Callable[[float], None] | None = None) -> MadeLayout:
+    """The layout of a real place: classes, heights of what stands there and elevation, with its place on Earth.
 
     Holes of the survey stay unpainted, with an unknown height.
+
+    Args:
+        path: .las or .laz.
+        cell_size: metres.
+        step: told the share done between two stages; may raise Cancelled.
 
     Raises:
         BadInput: the file cannot be read, has no ground returns or is too small.
     """
-    surfaces, elevation = interpret(survey(read_points(path), cell_size))
+    path = Path(path)
+    tell = step or (lambda fraction: None)
+    points = read_points(path)
+    tell(0.4)
+    place = read_place(path)
+    s = survey(points, cell_size)
+    tell(0.7)
+    surfaces, elevation = interpret(s)
     height = np.where(surfaces.layout > 0, surfaces.top, np.nan)
-    return Layout(surfaces.layout, cell_size, height, drape(elevation) + np.nan_to_num(surfaces.ground))
+    layout = Layout(surfaces.layout, cell_size, height, drape(elevation) + np.nan_to_num(surfaces.ground))
+    south = s.frame.north - s.frame.rows * s.frame.cell
+    origin = (s.frame.west / place.unit, south / place.unit) if place.crs else None
+    return MadeLayout(layout, path.stem, _losses(points, layout), place.crs, origin, f"lidar {path.name}")
+
+
+def _losses(points: Points, layout: Layout) -> list[str]:
+    """What a survey does not tell, one sentence each."""
+    report = []
+    holes = float((layout.class_id == 0).mean())
+    if holes > 0:
+        report.append(f"{int((layout.class_id == 0).sum())} cells ({100 * holes:.1f} %) have no returns and stay unpainted.")
+    vague = float(np.isin(points.classification, (0, 1, 12)).mean())
+    if vague > 0.01:
+        report.append(f"{100 * vague:.0f} % of the points are not classified; trees and buildings among them were told apart "
+                      "by their form.")
+    if points.rgb is None:
+        report.append("The points have no colours: roads, paths and kinds of grass could not be told apart by them.")
+    return report
+
+
+def layout_from_lidar(path: Path | str, cell_size: float = 1.0) -> Layout:
+    """The layout alone of `made_from_lidar`."""
+    return made_from_lidar(path, cell_size).layout

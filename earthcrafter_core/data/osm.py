@@ -12,6 +12,7 @@ from ..errors import BadInput, Cancelled
 from ..scene import classes as c
 from ..scene.layout import MAX_CELLS, Layout
 from ..scene.made_layout import MadeLayout
+from ..scene.sources import MAP_SUFFIXES
 from .osm_coast import flood_sea
 from .osm_draw import Drawing, draw
 from .osm_features import Found, Square
@@ -20,7 +21,6 @@ from .osm_read import Extract
 
 NEAR_BUILDINGS = 35.0  # metres: untagged ground this near to a building is somebody's lawn, farther away it is meadow
 _READ = 0.7  # share of the time that reading takes
-SUFFIXES = (".osm", ".osm.bz2", ".osm.pbf", ".pbf", ".osm.gz", ".geojson", ".json")
 
 
 def layout_from_osm(path: Path | str, center: tuple[float, float] | None = None, size: float = 1000.0, cell_size: float = 1.0,
@@ -80,7 +80,7 @@ def _open(path: Path) -> Extract | GeoJson:
     if not path.is_file():
         raise BadInput(f"There is no file {path}.", "Give the path of an .osm, .osm.bz2, .osm.pbf or .geojson extract.")
     name = path.name.lower()
-    if not name.endswith(SUFFIXES):
+    if not name.endswith(MAP_SUFFIXES):
         raise BadInput(f"The file {path.name} is no map extract by its name.",
                        "Give a file that ends in .osm, .osm.bz2, .osm.pbf or .geojson.")
     return GeoJson(path) if name.endswith(("json",)) else Extract(path)

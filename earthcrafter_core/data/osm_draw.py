@@ -144,7 +144,7 @@ def _stage(drawing: Drawing, feature: Feature) -> str:
     if "building:part" in tags and "building" not in tags:
         return "parts"
     if class_id == c.UNPAINTED:
-        if tags.get("natural") != "coastline" and not set(tags) & {"boundary", "route"} and set(tags) - _NO_THINGS:
+        if tags.get("natural") != "coastline" and not set(tags) & {"boundary", "route", "place"} and set(tags) - _NO_THINGS:
             drawing.unmapped[main_tag(tags)] += 1
         return ""
     if class_id <= c.STRUCTURE and (feature.kind == AREA or "building" in tags):

@@ -76,7 +76,6 @@ OSM: dict[int, dict[str, str]] = {
                    "place_of_worship monastery prison fire_station police",
         "tourism": "camp_site caravan_site picnic_site zoo attraction theme_park",
         "aeroway": "aerodrome",
-        "place": "village hamlet suburb neighbourhood town isolated_dwelling farm",
         "landcover": "grass",
     },
     c.MEADOW: {
