@@ -1,6 +1,7 @@
-"""Layouts as images: any picture that Blender loads -> class ids, and class ids -> an indexed PNG."""
+"""Layouts as images: any picture that Blender loads -> class ids, and a layout -> an indexed PNG with its sidecar."""
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
@@ -10,15 +11,35 @@ import bpy
 import numpy as np
 
 from .earthcrafter_core.errors import BadInput, WriteError
-from .earthcrafter_core.scene.classes import NUM_CLASSES, PALETTE
-from .earthcrafter_core.scene.layout import MAX_CELLS
+from .earthcrafter_core.scene import layout_sidecar, picture_classes
+from .earthcrafter_core.scene.classes import PALETTE
+from .earthcrafter_core.scene.layout import MAX_CELLS, Layout
+from .earthcrafter_core.scene.made_layout import MadeLayout
 
 
-def load_classes(path: Path) -> np.ndarray:
-    """Class ids, uint8 [H, W], of a grey 8-bit picture of ids or of one in the palette's colours.
+def load_layout(path: Path, cell_size: float | None = None, mapping: Path | None = None, tolerance: float = 0.0) -> MadeLayout:
+    """The layout of a picture, with what its sidecar says where it has one.
 
-    Raises BadInput where the file is no picture, is too large, or has other values.
+    Args:
+        path: grey 8-bit picture of class ids, one in the palette's colours, or any with a mapping table.
+        cell_size: metres; None: as the sidecar says, else 1.
+        mapping: table of colours or grey values and classes, see `picture_classes.read_mapping`.
+        tolerance: distance in sRGB (0..442) up to which a colour counts as the nearest one.
+
+    Raises:
+        BadInput: no picture, too large, no table, or not a single pixel that maps to a class.
     """
+    table = None if mapping is None else picture_classes.read_mapping(mapping)
+    ids, unmapped = picture_classes.classify(load_pixels(path), table, tolerance)
+    report = picture_classes.describe(unmapped, ids.size, tolerance)
+    beside = layout_sidecar.read(path)
+    planes = {name: layout_sidecar.read_plane(plane, ids.shape) for name, plane in beside.planes.items()}
+    layout = Layout(ids, cell_size or beside.cell_size or 1.0, **planes)
+    return MadeLayout(layout, path.stem, report, beside.crs, beside.origin, beside.source or f"image {path.name}")
+
+
+def load_pixels(path: Path) -> np.ndarray:
+    """Pixels of a picture, int32 [H, W, channels] 0..255, row 0 north. Raises BadInput."""
     if not path.is_file():
         raise BadInput(f"There is no file {path}.", "Choose a PNG of class ids or of the palette's colours.")
     try:
@@ -33,42 +54,49 @@ def load_classes(path: Path) -> np.ndarray:
             raise BadInput(f"The picture of {cols} x {rows} pixels is too large.",
                            f"Give at most {MAX_CELLS} pixels a side.")
         image.colorspace_settings.name = "Non-Color"
+        image.alpha_mode = "CHANNEL_PACKED"  # the colours as they are saved, not multiplied by their alpha
         pixels = np.empty(rows * cols * image.channels, np.float32)
         image.pixels.foreach_get(pixels)
-        values = np.rint(pixels.reshape(rows, cols, -1)[::-1] * 255).astype(np.int32)  # row 0 north
+        return np.rint(pixels.reshape(rows, cols, -1)[::-1] * 255).astype(np.int32)
     finally:
         bpy.data.images.remove(image)
-    return classes_from_pixels(values)
 
 
-def classes_from_pixels(values: np.ndarray) -> np.ndarray:
-    """Class ids uint8 [H, W] of pixel values 0..255, int [H, W, channels]. Raises BadInput for unknown ones."""
-    rgb = values[..., :3] if values.shape[-1] >= 3 else np.repeat(values[..., :1], 3, -1)
-    if rgb.max() < NUM_CLASSES and (rgb == rgb[..., :1]).all():
-        return rgb[..., 0].astype(np.uint8)
-    table = {tuple(int(v) for v in color): class_id for class_id, color in enumerate(PALETTE)}
-    colors, inverse = np.unique(rgb.reshape(-1, 3), axis=0, return_inverse=True)
-    unknown = [tuple(int(v) for v in color) for color in colors if tuple(int(v) for v in color) not in table]
-    if unknown:
-        raise BadInput(f"The picture has colours that are no class, such as {unknown[0]}.",
-                       "Use the palette's colours (export a layout to see them) or grey values 0 to 25, unsmoothed.")
-    ids = np.array([table[tuple(int(v) for v in color)] for color in colors], np.uint8)
-    return ids[inverse.ravel()].reshape(rgb.shape[:2])
+def save_layout(path: Path, layout: Layout, source: str = "", crs: str | None = None,
+                origin: tuple[float, float] | None = None) -> list[Path]:
+    """Write a layout as an indexed PNG, NAME.json, and its heights and elevation as .npy where it has them.
+
+    Returns the files. Raises WriteError; nothing half-written stays then.
+    """
+    files = {path: _indexed_png(layout.class_id),
+             path.with_suffix(".json"): layout_sidecar.describe(path, layout, source, crs, origin)}
+    for name in layout_sidecar.PLANES:
+        plane = getattr(layout, name)
+        if plane is not None:
+            buffer = io.BytesIO()
+            np.save(buffer, plane, allow_pickle=False)
+            files[layout_sidecar.plane_path(path, name)] = buffer.getvalue()
+    temporary = {target: target.with_name(target.name + ".tmp") for target in files}
+    try:
+        for target, data in files.items():
+            temporary[target].write_bytes(data)
+        for target, temporary_name in temporary.items():
+            os.replace(temporary_name, target)
+    except OSError as e:
+        raise WriteError(f"The layout {path} could not be written ({e.strerror or e}).", "Choose another folder.") from e
+    finally:
+        for leftover in temporary.values():
+            if leftover.exists():
+                leftover.unlink(missing_ok=True)
+    return list(files)
 
 
-def save_classes(path: Path, class_id: np.ndarray) -> None:
-    """Write class ids [H, W] as an indexed PNG: the index is the id, the palette has its colour. Raises WriteError."""
+def _indexed_png(class_id: np.ndarray) -> bytes:
+    """Class ids [H, W] as a PNG whose indices are the ids and whose palette has their colours."""
     rows, cols = class_id.shape
     lines = np.zeros((rows, cols + 1), np.uint8)  # each line begins with its filter, 0
     lines[:, 1:] = class_id
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", cols, rows, 8, 3, 0, 0, 0)), (b"PLTE", PALETTE.tobytes()),
-              (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b"")]
-    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+              (b"IDAT", zlib.compress(lines.tobytes(), 6)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as e:
-        temporary.unlink(missing_ok=True)
-        raise WriteError(f"The layout {path} could not be written ({e.strerror or e}).", "Choose another folder.") from e

@@ -6,24 +6,40 @@ from pathlib import Path
 import bpy
 from bpy.props import FloatProperty, StringProperty
 
-from .. import layout_image, layout_mesh
+from .. import adoption, layout_image, layout_mesh
 from ..earthcrafter_core.errors import EarthCrafterError
 from .common import LayoutOperator, register_classes, report, unregister_classes
 from .layout import add_to_scene
 
 
 class EARTHCRAFTER_OT_import_layout(bpy.types.Operator):
-    """Make a layout from a picture: grey values are class ids, or colours of the palette"""
+    """Make a layout from a picture: by class ids as grey values, the palette's colours, or a mapping table"""
 
     bl_idname = "earthcrafter.import_layout"
     bl_label = "Import Layout"
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    filter_glob: StringProperty(default="*.png;*.tif;*.tiff;*.bmp", options={"HIDDEN"})  # type: ignore[valid-type]
+    filter_glob: StringProperty(  # type: ignore[valid-type]
+        default="*.png;*.tif;*.tiff;*.bmp;*.jpg;*.jpeg", options={"HIDDEN"})
     cell_size: FloatProperty(  # type: ignore[valid-type]
-        name="Cell Size", default=1.0, min=0.05, max=100.0, subtype="DISTANCE", unit="LENGTH",
-        description="Side of one pixel, in metres")
+        name="Cell Size", default=1.0, min=0.05, max=100.0, subtype="DISTANCE", unit="LENGTH", options={"SKIP_SAVE"},
+        description="Side of one pixel, in metres; where it is left alone, the .json beside the picture says it")
+    mapping: StringProperty(  # type: ignore[valid-type]
+        name="Mapping Table", subtype="FILE_PATH",
+        description="JSON or CSV file that gives each colour (#rrggbb) or grey value its class; without it, the palette's "
+                    "colours or class ids count")
+    tolerance: FloatProperty(  # type: ignore[valid-type]
+        name="Tolerance", default=0.0, min=0.0, max=442.0,
+        description="Take the nearest class for colours up to this distance in sRGB (0 to 442); at 0, exact colours only")
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs Object Mode."""
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Go to Object Mode first")
+            return False
+        return True
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Ask for the file."""
@@ -32,17 +48,20 @@ class EARTHCRAFTER_OT_import_layout(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Load the picture and make the layout."""
-        path = Path(bpy.path.abspath(self.filepath))
+        cell_size = self.cell_size if self.properties.is_property_set("cell_size") else None
+        mapping = Path(bpy.path.abspath(self.mapping)) if self.mapping else None
         try:
-            obj = layout_mesh.new_layout(path.stem, layout_image.load_classes(path), self.cell_size)
+            made = layout_image.load_layout(Path(bpy.path.abspath(self.filepath)), cell_size, mapping, self.tolerance)
+            obj = adoption.layout_object(made)
         except EarthCrafterError as e:
             return report(self, e)
         add_to_scene(context, obj)
+        adoption.tell(self, made)
         return {"FINISHED"}
 
 
 class EARTHCRAFTER_OT_export_layout(LayoutOperator, bpy.types.Operator):
-    """Save the layout as a PNG whose colours are the palette and whose indices are the class ids"""
+    """Save the layout as a PNG whose indices are the class ids, with a .json of cell size and place, heights and elevation"""
 
     bl_idname = "earthcrafter.export_layout"
     bl_label = "Export Layout"
@@ -58,13 +77,16 @@ class EARTHCRAFTER_OT_export_layout(LayoutOperator, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Write the file."""
+        """Write the files."""
         path = Path(bpy.path.abspath(self.filepath)).with_suffix(".png")
         try:
-            layout_image.save_classes(path, layout_mesh.read_classes(layout_mesh.required_layout(context)))
+            obj = layout_mesh.required_layout(context)
+            crs, origin = layout_mesh.georeference(obj) or (None, None)
+            source = str(obj.data.get(adoption.SOURCE, ""))
+            files = layout_image.save_layout(path, layout_mesh.read_layout(obj), source, crs, origin)
         except EarthCrafterError as e:
             return report(self, e)
-        self.report({"INFO"}, f"Saved {path.name}.")
+        self.report({"INFO"}, f"Saved {', '.join(f.name for f in files)}.")
         return {"FINISHED"}
 
 

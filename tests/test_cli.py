@@ -131,11 +131,13 @@ def test_what_goes_wrong_inside(layout, tmp_path, calls, monkeypatch, capsys, er
 def test_layout_from_lidar(tmp_path, monkeypatch, capsys):
     from earthcrafter_core.data import lidar_scene
     from earthcrafter_core.scene.layout import Layout
+    from earthcrafter_core.scene.made_layout import MadeLayout
     plane = np.full((8, 8), sem.LAWN, np.uint8)
-    monkeypatch.setattr(lidar_scene, "layout_from_lidar",
-                        lambda path, cell: Layout(plane, cell, np.zeros((8, 8)), np.zeros((8, 8))))
+    monkeypatch.setattr(lidar_scene, "made_from_lidar", lambda path, cell, step: MadeLayout(
+        Layout(plane, cell, np.zeros((8, 8)), np.zeros((8, 8))), "f", ["3 cells have no returns."]))
     assert cli.main(["layout", "from-lidar", "f.laz", "-o", str(tmp_path / "l.png"), "--cell-size", "2", "--planes"]) == 0
-    assert len(capsys.readouterr().out.split()) == 4
+    said = capsys.readouterr()
+    assert len(said.out.split()) == 4 and said.err == "3 cells have no returns.\n"
     fails(capsys, 2, "layout", "from-lidar", "f.laz", "-o", tmp_path / "l.jpg")
 
 

@@ -179,7 +179,7 @@ def describe(unmapped: Counter[str], cells: int, tolerance: float, most: int = 6
     rest = f" and {len(unmapped) - most} more" if len(unmapped) > most else ""
     if total == cells:
         raise BadInput(f"No pixel has a colour that stands for a class; the picture has {shown}{rest}.",
-                       "Give a mapping table, or a tolerance where the colours are nearly the palette's.")
+                       "Use the palette's colours or class ids as grey values, or give a mapping table or a tolerance.")
     more = "" if tolerance > 0 else "; a tolerance takes the nearest class for colours that are nearly right"
     return [f"{total} pixels ({100 * total / cells:.1f} %) have colours that stand for no class and stay unpainted: "
             f"{shown}{rest}{more}."]
