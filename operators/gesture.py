@@ -18,7 +18,7 @@ from .common import report
 
 _NAVIGATION = {"MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "WHEELINMOUSE", "WHEELOUTMOUSE", "TRACKPADPAN",
                "TRACKPADZOOM", "MOUSEROTATE", "NDOF_MOTION"}
-_CLOSE_PIXELS, _DRAG_PIXELS = 10, 6
+_CLOSE_PIXELS, _DRAG_PIXELS, _AGAIN_PIXELS = 10, 6, 3
 _HINTS = {"drag": "Drag: paint   Esc or right click: give up",
           "points": "Click: next point   Double click, Enter or right click: paint   Backspace: take a point back   "
                     "Esc: give up",
@@ -44,7 +44,7 @@ class Gesture:
     """Mix-in for a painting shape.
 
     Attributes:
-        gesture: "drag" (press, drag, release), "points" (a click each) or "click".
+        gesture: "drag" (press, drag, release), "points" (a click each, the last one twice) or "click".
         closed: the points are a ring: fewer than three are nothing, and a click on the first ends.
     """
 
@@ -109,7 +109,7 @@ class Gesture:
             points = self._points if self.gesture == "points" else []
             return self._end(context, self._finish(context, obj, points))
         if event.value == "PRESS" and (event.type == "BACK_SPACE" or (event.type == "Z" and (event.ctrl or event.oskey))):
-            self._points = self._points[:-1]
+            self._points, self._pressed_at = self._points[:-1], None
             if not self._points:
                 return self._end(context, {"CANCELLED"})
             self._preview(context, event, obj)
@@ -135,7 +135,7 @@ class Gesture:
             return {"RUNNING_MODAL"}
         if not view_place.over_view(context.area, (event.mouse_x, event.mouse_y)):
             return {"PASS_THROUGH"}
-        if self.closed and len(self._points) >= 3 and self._on_first(context, event, obj):
+        if len(self._points) >= 2 and (self._again(event) or self.closed and self._on_first(context, event, obj)):
             return self._end(context, self._finish(context, obj, self._points))
         self._press(context, event, obj)
         if self.gesture == "click" and self._points:
@@ -152,6 +152,11 @@ class Gesture:
             return {"RUNNING_MODAL"}
         place = view_place.event_place(context, event, obj)
         return self._end(context, self._finish(context, obj, self._points + ([place] if place else [])))
+
+    def _again(self, event: bpy.types.Event) -> bool:
+        """Whether the last point is pressed again: a double click, however slow the view."""
+        mouse = event.mouse_region_x, event.mouse_region_y
+        return self._pressed_at is not None and math.dist(self._pressed_at, mouse) < _AGAIN_PIXELS
 
     def _on_first(self, context: bpy.types.Context, event: bpy.types.Event, obj: bpy.types.Object) -> bool:
         first = view_place.pixels_of(context.region, context.region_data, obj.matrix_world, self._points[:1])

@@ -13,16 +13,30 @@ from ..tool_settings import choose_class, tool_settings
 from .common import LayoutOperator, register_classes, report, unregister_classes
 from .gesture import in_view, visible_layout
 
-BRUSH_TOOL = "earthcrafter.brush"
+_TOOLS = [("brush", "Brush", "Show the layout and paint with a brush. Keys: 1 to 9 and 0 for classes, E for all of them, "
+           "[ ] and F for the size, S or Alt-click to pick a class; Ctrl or Shift unpaints"),
+          ("line", "Line", "Paint roads, paths and rivers: drag a straight line, or click the points of a longer one"),
+          ("rectangle", "Rectangle", "Paint rectangles: drag from corner to corner"),
+          ("polygon", "Polygon", "Paint areas such as lakes: click the corners, the last one twice"),
+          ("flood", "Fill", "Paint everything of one class that hangs together: click into it"),
+          ("eyedropper", "Pick", "Make the class under the mouse the one to paint: click it")]
+"""Tools of the toolbar: their identifiers are these with "earthcrafter." before."""
 _SIZES = [("brush_radius", "Radius", "Radius of the brush"), ("line_width", "Width", "Width of lines")]
 
 
 class EARTHCRAFTER_OT_start_painting(LayoutOperator, bpy.types.Operator):
-    """Show the layout and take the brush from the toolbar. Keys there: 1 to 9 and 0 for classes, E for all of them, [ ] and F for the size, S or Alt-click to pick a class"""  # noqa: E501
+    """Show the layout and take a painting tool from the toolbar"""
 
     bl_idname = "earthcrafter.start_painting"
     bl_label = "Paint"
     bl_options = {"REGISTER"}
+
+    tool: EnumProperty(name="Tool", items=_TOOLS, description="What to paint with")  # type: ignore[valid-type]
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        """What the tool does."""
+        return next(tip for name, _label, tip in _TOOLS if name == properties.tool)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -43,7 +57,7 @@ class EARTHCRAFTER_OT_start_painting(LayoutOperator, bpy.types.Operator):
         obj.hide_viewport = False
         if context.view_layer.objects.get(obj.name) is not None:
             obj.hide_set(False)
-        return bpy.ops.wm.tool_set_by_id(name=BRUSH_TOOL)
+        return bpy.ops.wm.tool_set_by_id(name=f"earthcrafter.{self.tool}")
 
 
 class EARTHCRAFTER_OT_choose_class(bpy.types.Operator):

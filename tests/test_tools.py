@@ -272,3 +272,17 @@ def test_the_tools_are_registered_with_their_keys():
 def test_painting_with_the_mouse_needs_a_view():
     make()
     assert not ops.start_painting.poll()
+
+
+def test_the_icons_of_tools_and_panels_exist():
+    import re
+    from pathlib import Path
+    icons = set(bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys())
+    root = Path(layout_mesh.__file__).parent
+    used = {icon for name in ("layout_panel.py", "tools.py") for icon in re.findall(
+        r'icon="([A-Z0-9_]+)"', (root / "ui" / name).read_text(encoding="utf-8"))}
+    panel = addon.part("ui.layout_panel")
+    used |= set(panel._TOOL_ICONS.values()) | {icon for _name, _text, icon in panel._SOURCES}
+    assert used and used <= icons
+    folder = Path(bpy.utils.system_resource("DATAFILES", path="icons"))
+    assert all((folder / f"{tool.bl_icon}.dat").is_file() for tool in ui_tools._TOOLS)

@@ -12,9 +12,8 @@ from .common import SidebarPanel
 _SOURCES = (("new_preset", "From a Preset", "PRESET_NEW"), ("import_layout", "Picture", "IMAGE_DATA"),
             ("import_osm", "OpenStreetMap", "WORLD"), ("import_lidar", "Aerial Survey (LAZ)", "POINTCLOUD_DATA"))
 """Operators that make a layout, what their entry reads and its icon."""
-_TOOLS = (("brush", "Brush", "BRUSH_DATA"), ("line", "Line", "IPO_LINEAR"), ("rectangle", "Rectangle", "MESH_PLANE"),
-          ("polygon", "Polygon", "MESH_NGON"), ("flood", "Fill", "IMAGE"), ("eyedropper", "Pick", "EYEDROPPER"))
-
+_TOOL_ICONS = {"brush": "BRUSH_DATA", "line": "IPO_LINEAR", "rectangle": "MESH_PLANE", "polygon": "MESH_ICOSPHERE",
+               "flood": "SNAP_FACE", "eyedropper": "EYEDROPPER"}
 
 def _exists(name: str) -> bool:
     return hasattr(bpy.types, f"EARTHCRAFTER_OT_{name}")
@@ -72,10 +71,15 @@ class EARTHCRAFTER_PT_layout(SidebarPanel, bpy.types.Panel):
         place = layout_mesh.georeference(obj)
         if place is not None:
             column.label(text=f"{place[0]}  {place[1][0]:.0f}, {place[1][1]:.0f}", icon="WORLD")
-        row = column.row()
+        active = _active_tool(context)
+        column = column.column(align=True)
+        row = column.row(align=True)
         row.scale_y = 1.5
-        row.operator("earthcrafter.start_painting", text="Paint", icon="BRUSH_DATA",
-                     depress=_active_tool(context) == "earthcrafter.brush")
+        row.operator("earthcrafter.start_painting", text="Paint", icon="BRUSH_DATA").tool = "brush"
+        row = column.row(align=True)
+        for name, icon in _TOOL_ICONS.items():
+            row.operator("earthcrafter.start_painting", text="", icon=icon,
+                         depress=active == f"earthcrafter.{name}").tool = name
 
 
 class EARTHCRAFTER_PT_palette(_LayoutPanel, bpy.types.Panel):
@@ -90,32 +94,26 @@ class EARTHCRAFTER_PT_palette(_LayoutPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Buttons with the classes' colours, grouped by kind; the key of those that have one."""
-        settings = tool_settings(context)
-        for title, kinds in GROUPS:
-            box = self.layout.column(align=True)
-            box.label(text=title)
-            grid = box.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
+        settings, column = tool_settings(context), self.layout.column()
+        for _title, kinds in GROUPS:
+            grid = column.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
             for c in CLASSES:
                 if c.kind in kinds:
                     key = f"{(QUICK_CLASSES.index(c.name) + 1) % 10}  " if c.name in QUICK_CLASSES else ""
                     grid.prop_enum(settings, "paint_class", c.name, text=key + c.label)
+            column.separator(factor=0.5)
 
 
-class EARTHCRAFTER_PT_tools(_LayoutPanel, bpy.types.Panel):
-    """The painting tools and their settings."""
+class EARTHCRAFTER_PT_brush(_LayoutPanel, bpy.types.Panel):
+    """Sizes and the mask, as in the tool's header."""
 
-    bl_label = "Tools"
+    bl_label = "Brush and Mask"
     bl_order = 1
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """The tools, sizes, the mask."""
-        column, settings, active = self.layout.column(), tool_settings(context), _active_tool(context)
-        grid = column.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
-        grid.enabled = context.mode == "OBJECT"
-        for name, text, icon in _TOOLS:
-            idname = f"earthcrafter.{name}"
-            grid.operator("wm.tool_set_by_id", text=text, icon=icon, depress=active == idname).name = idname
-        column.operator("earthcrafter.fill", text="Fill the Whole Layout", icon="SNAP_FACE").everywhere = True
+        """Shape and sizes, the mask, the whole layout at once."""
+        settings = tool_settings(context)
         column = self.layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
@@ -129,6 +127,7 @@ class EARTHCRAFTER_PT_tools(_LayoutPanel, bpy.types.Panel):
         mask = row.row(align=True)
         mask.enabled = settings.use_mask
         mask.prop(settings, "mask_class", text="")
+        self.layout.operator("earthcrafter.fill", text="Fill the Whole Layout", icon="SNAP_FACE").everywhere = True
 
 
 class EARTHCRAFTER_PT_heights(_LayoutPanel, bpy.types.Panel):
@@ -185,5 +184,5 @@ def _active_tool(context: bpy.types.Context) -> str:
     return tool.idname if tool is not None else ""
 
 
-CLASSES_HERE = (EARTHCRAFTER_MT_new_layout, EARTHCRAFTER_PT_layout, EARTHCRAFTER_PT_palette, EARTHCRAFTER_PT_tools,
+CLASSES_HERE = (EARTHCRAFTER_MT_new_layout, EARTHCRAFTER_PT_layout, EARTHCRAFTER_PT_palette, EARTHCRAFTER_PT_brush,
                 EARTHCRAFTER_PT_heights, EARTHCRAFTER_PT_terrain)

@@ -169,13 +169,14 @@ class EARTHCRAFTER_MT_class_pie(bpy.types.Menu):
     bl_label = "Class"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """A box for each group, clockwise from the west in the pie's own order."""
+        """West, east, south, north: the groups that are painted together in one place."""
         pie, settings = self.layout.menu_pie(), tool_settings(context)
-        for title, kinds in GROUPS:
-            column = pie.box().column(align=True)
-            column.label(text=title)
-            class_buttons(column, settings, kinds)
-        pie.prop(settings, "use_mask")
+        for slices in (("Buildings", "Model decides"), ("Paved", "Water"), ("Low green",), ("Trees", "Bare")):
+            row = pie.row()
+            for title in slices:
+                column = row.box().column(align=True)
+                column.label(text=title)
+                class_buttons(column, settings, dict(GROUPS)[title])
 
 
 def class_buttons(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, kinds: tuple[str, ...]) -> None:
