@@ -1,4 +1,4 @@
-"""python -m benchmarks [convolution attention rasteriser tile]: time, ratio to the reference of the same run, and floors."""
+"""python -m benchmarks [convolution attention rasteriser tile strokes]: times, ratios to references of the same run, floors."""
 from __future__ import annotations
 
 import argparse
@@ -11,7 +11,7 @@ from earthcrafter_core.precision import bfloat16_is_fast
 
 from .timing import matmul_rate, memory_rate
 
-NAMES = ("convolution", "attention", "rasteriser", "tile")
+NAMES = ("convolution", "attention", "rasteriser", "tile", "strokes")
 
 
 def main() -> None:
@@ -36,8 +36,8 @@ def main() -> None:
                 continue
             floor = max((row.get("flops") or 0) / flops[row.get("rate", "float32")], (row.get("bytes") or 0) / byte_rate)
             ratio = f"{row['ratio']:8.2f}" if row.get("ratio") else " " * 8
-            print(f"{row['name']:58s} {row['seconds'] * 1e3:9.1f} {ratio}  {row.get('reference') or '':30s} "
-                  f"{(row.get('flops') or 0) / 1e9:8.2f} {(row.get('bytes') or 0) / 1e6:8.1f} {floor * 1e3:9.1f}")
+            print(f"{row['name']:58s} {row['seconds'] * 1e3:9.3g} {ratio}  {row.get('reference') or '':30s} "
+                  f"{(row.get('flops') or 0) / 1e9:8.2f} {(row.get('bytes') or 0) / 1e6:8.3g} {floor * 1e3:9.3g}")
 
 
 if __name__ == "__main__":
