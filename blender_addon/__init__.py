@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import bpy
 
-from . import engine_service, handlers, operators, palette_icons, preferences, properties, region_view, tool_settings, ui
+from . import (engine_service, handlers, operators, palette_icons, preferences, properties, region_view, thumbnails,
+               tool_settings, ui)
 
 
 def register() -> None:
@@ -31,4 +32,5 @@ def unregister() -> None:
     tool_settings.unregister()
     properties.unregister()
     palette_icons.unregister()
+    thumbnails.unregister()
     bpy.utils.unregister_class(preferences.EarthCrafterPreferences)

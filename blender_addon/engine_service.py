@@ -20,7 +20,7 @@ from .engine_client import EngineClient, engine_environment
 from .engine_session import Outcome, Session
 from .forecast import Forecast, Speed
 from .history import History, note, working_seconds
-from .job_queue import Entry, JobQueue, Status, Target
+from .job_queue import OPEN, Entry, JobQueue, Status, Target
 from .preferences import engine_python, preferences, results_folder, user_folder
 from .preview_view import PreviewArrays, PreviewView, arrays_of, object_of
 
@@ -78,9 +78,11 @@ def finish(entry: Entry) -> None:
     """
     arrival = None
     try:
-        while entry.status in (Status.WAITING, Status.RUNNING) or any(a.entry is entry for a in arrivals):
+        while entry.status in OPEN or is_arriving(entry):
             arrival = next((a for a in arrivals if a.entry is entry), arrival)
             tick(patient=False)
+            if queue.paused and entry.status is Status.WAITING:
+                raise session.error or EarthCrafterError("The queue is paused.", "Go on with it in the panel Queue.")
             time.sleep(0.005)
     except KeyboardInterrupt:
         session.shutdown()
@@ -111,6 +113,11 @@ def forecast(context: bpy.types.Context, obj: bpy.types.Object) -> Forecast:
 def is_busy() -> bool:
     """Whether a job runs or waits, or a result is on its way in."""
     return session.job is not None or bool(arrivals) or bool(queue.waiting and not queue.paused)
+
+
+def is_arriving(entry: Entry) -> bool:
+    """Whether the result of this entry is on its way into the scene."""
+    return any(a.entry is entry for a in arrivals)
 
 
 def tick(patient: bool = True) -> float | None:

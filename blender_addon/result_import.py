@@ -87,6 +87,17 @@ def _remove(objects: list[bpy.types.Object], meshes_before: set[str], name: str)
             bpy.data.meshes.remove(mesh)
 
 
+def discard(imported: Imported) -> None:
+    """Remove a result that was made and will not be shown."""
+    try:
+        objects = list(imported.collection.objects)
+        bpy.data.collections.remove(imported.collection)
+        meshes = [obj.data for obj in objects]
+        bpy.data.batch_remove([*objects, *meshes])
+    except ReferenceError:  # undo has taken it already
+        pass
+
+
 def place(collection: bpy.types.Collection, matrix: Matrix) -> None:
     """Put the parts of a place where the layout's matrix says."""
     for obj in collection.objects:
@@ -115,6 +126,11 @@ def place_of_folder(scene: bpy.types.Scene, folder: Path) -> bpy.types.Collectio
     return next((c for c in places(scene) if Path(c[FOLDER]) == folder), None)
 
 
+def places_on(scene: bpy.types.Scene, layout: bpy.types.Object) -> list[bpy.types.Collection]:
+    """The places that stand on a layout, oldest first."""
+    return [place for place in places(scene) if place.get(LAYOUT) == layout.name]
+
+
 def put_on_layout(scene: bpy.types.Scene, collection: bpy.types.Collection, layout: bpy.types.Object,
                   beside: bool = False) -> None:
     """Let a place take the layout's spot: the painted grid and the other places on it are hidden, not removed.
@@ -122,11 +138,21 @@ def put_on_layout(scene: bpy.types.Scene, collection: bpy.types.Collection, layo
     beside: the place stands beside the layout, and what is shown stays shown.
     """
     collection[LAYOUT] = layout.name
-    collection.hide_viewport = collection.hide_render = False
-    if beside:
-        return
-    for other in places(scene):
-        if other != collection and other.get(LAYOUT) == layout.name:
-            other.hide_viewport = other.hide_render = True
+    if not beside:
+        _hide(places_on(scene, layout), True)
+        if layout.name in bpy.context.view_layer.objects:
+            layout.hide_set(True)
+    _hide([collection], False)
+
+
+def show_layout(scene: bpy.types.Scene, layout: bpy.types.Object) -> None:
+    """Show the painted grid and hide the places on it."""
+    _hide(places_on(scene, layout), True)
+    layout.hide_viewport = False
     if layout.name in bpy.context.view_layer.objects:
-        layout.hide_set(True)
+        layout.hide_set(False)
+
+
+def _hide(collections: list[bpy.types.Collection], hidden: bool) -> None:
+    for collection in collections:
+        collection.hide_viewport = collection.hide_render = hidden

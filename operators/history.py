@@ -86,7 +86,7 @@ class EARTHCRAFTER_OT_restore_layout(_RecordOperator, bpy.types.Operator):
             layout_mesh.write_heights(layout, height)
         except EarthCrafterError as e:
             return report(self, e)
-        layout.hide_set(False)
+        result_import.show_layout(context.scene, layout)
         return {"FINISHED"}
 
 

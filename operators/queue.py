@@ -6,7 +6,7 @@ from bpy.props import BoolProperty, IntProperty
 
 from .. import engine_service, jobs
 from ..earthcrafter_core.errors import EarthCrafterError
-from ..job_queue import Entry, Status
+from ..job_queue import OPEN, Entry, Status
 from .common import register_classes, report, unregister_classes
 
 
@@ -74,6 +74,25 @@ class EARTHCRAFTER_OT_resume_queue(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class EARTHCRAFTER_OT_wait_for_queue(bpy.types.Operator):
+    """Wait until every queued job has ended and its place is in the scene; for scripts, Blender's window stands still"""
+
+    bl_idname = "earthcrafter.wait_for_queue"
+    bl_label = "Wait for the Queue"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Wait; an error where a job failed, after all have ended."""
+        error = None
+        for entry in list(engine_service.queue.entries):
+            if entry.status in OPEN or engine_service.is_arriving(entry):
+                try:
+                    engine_service.finish(entry)
+                except EarthCrafterError as e:
+                    error = e
+        return {"FINISHED"} if error is None else report(self, error)
+
+
 class EARTHCRAFTER_OT_clear_queue(bpy.types.Operator):
     """Forget the jobs that have ended; their results stay in the history"""
 
@@ -88,7 +107,7 @@ class EARTHCRAFTER_OT_clear_queue(bpy.types.Operator):
 
 
 _CLASSES = (EARTHCRAFTER_OT_cancel_queued, EARTHCRAFTER_OT_retry_queued, EARTHCRAFTER_OT_resume_queue,
-            EARTHCRAFTER_OT_clear_queue)
+            EARTHCRAFTER_OT_wait_for_queue, EARTHCRAFTER_OT_clear_queue)
 
 
 def register() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from .. import arrivals, engine_service, result_import
+from .. import arrivals, engine_service, layout_mesh, result_import
 from ..earthcrafter_core.errors import EarthCrafterError, WriteError
 from ..history import THUMBNAIL
 from ..preferences import preferences
-from .common import register_classes, report, unregister_classes
+from .common import LayoutOperator, register_classes, report, unregister_classes
 
 _CYCLES_LAYERS = 64  # transparent bounces that Cycles needs where many splats lie behind one another
 _EXPORTS = {"MESH": ("mesh.glb", "Mesh (GLB)", "The mesh with its classes' materials, in metres, for any program"),
@@ -34,6 +34,8 @@ class EARTHCRAFTER_OT_import_result(bpy.types.Operator):
     beside: IntProperty(  # type: ignore[valid-type]
         name="Beside", min=0, options={"SKIP_SAVE", "HIDDEN"},
         description="So many widths of the layout to the east of it; 0: on it, in place of the place there")
+    scene_name: StringProperty(  # type: ignore[valid-type]
+        name="Scene", options={"SKIP_SAVE", "HIDDEN"}, description="Scene that the place comes into; none: the shown one")
     token: StringProperty(  # type: ignore[valid-type]
         name="Token", options={"SKIP_SAVE", "HIDDEN"}, description="Names what was read in the background")
 
@@ -45,19 +47,20 @@ class EARTHCRAFTER_OT_import_result(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Import, hide the layout and its earlier places, and say how many splats are shown."""
         layout = bpy.data.objects.get(self.layout_name)
+        scene = bpy.data.scenes.get(self.scene_name) or context.scene
         try:
             place = arrivals.take(self.token) or result_import.import_result(
                 Path(bpy.path.abspath(self.directory)), splat_cap=preferences(context).splat_cap)
         except EarthCrafterError as e:
             return report(self, e)
-        context.scene.collection.children.link(place.collection)
+        scene.collection.children.link(place.collection)
         if layout is not None:
             matrix = layout.matrix_world.copy()
             matrix.translation += matrix.to_3x3() @ engine_service.beside_shift(layout, self.beside)
             result_import.place(place.collection, matrix)
-            result_import.put_on_layout(context.scene, place.collection, layout, self.beside > 0)
-        if hasattr(context.scene, "cycles"):
-            cycles = context.scene.cycles
+            result_import.put_on_layout(scene, place.collection, layout, self.beside > 0)
+        if hasattr(scene, "cycles"):
+            cycles = scene.cycles
             cycles.transparent_max_bounces = max(cycles.transparent_max_bounces, _CYCLES_LAYERS)
         self.report({"INFO"}, f"{place.collection.name}: {place.splats_shown} of {place.splats_total} splats shown.")
         return {"FINISHED"}
@@ -82,6 +85,26 @@ class EARTHCRAFTER_OT_show_part(bpy.types.Operator):
             self.report({"ERROR"}, "This part of the place is no longer there. Import the result again.")
             return {"CANCELLED"}
         obj.hide_viewport = obj.hide_render = not obj.hide_viewport
+        return {"FINISHED"}
+
+
+class EARTHCRAFTER_OT_show_layout(LayoutOperator, bpy.types.Operator):
+    """Show the painted layout in place of what was generated from it; pressed again, the newest place"""
+
+    bl_idname = "earthcrafter.show_layout"
+    bl_label = "Show Layout"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Swap them."""
+        try:
+            layout = layout_mesh.required_layout(context)
+        except EarthCrafterError as e:
+            return report(self, e)
+        places = result_import.places_on(context.scene, layout)
+        if layout.visible_get() and places:
+            result_import.put_on_layout(context.scene, places[-1], layout)
+        else:
+            result_import.show_layout(context.scene, layout)
         return {"FINISHED"}
 
 
@@ -180,8 +203,8 @@ class EARTHCRAFTER_OT_mark_asset(_PlaceOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-_CLASSES = (EARTHCRAFTER_OT_import_result, EARTHCRAFTER_OT_show_part, EARTHCRAFTER_OT_export_result,
-            EARTHCRAFTER_OT_open_folder, EARTHCRAFTER_OT_mark_asset)
+_CLASSES = (EARTHCRAFTER_OT_import_result, EARTHCRAFTER_OT_show_part, EARTHCRAFTER_OT_show_layout,
+            EARTHCRAFTER_OT_export_result, EARTHCRAFTER_OT_open_folder, EARTHCRAFTER_OT_mark_asset)
 
 
 def register() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import EnumProperty, FloatProperty
 
-from .. import brush_outline, layout_mesh, view_place
+from .. import brush_outline, layout_mesh, result_import, view_place
 from ..earthcrafter_core.errors import EarthCrafterError
 from ..earthcrafter_core.scene.classes import CLASSES
 from ..earthcrafter_core.scene.shapes import cell_of
@@ -25,7 +25,7 @@ _SIZES = [("brush_radius", "Radius", "Radius of the brush"), ("line_width", "Wid
 
 
 class EARTHCRAFTER_OT_start_painting(LayoutOperator, bpy.types.Operator):
-    """Show the layout and take a painting tool from the toolbar"""
+    """Show the layout in place of what was generated from it, and take a painting tool from the toolbar"""
 
     bl_idname = "earthcrafter.start_painting"
     bl_label = "Paint"
@@ -54,9 +54,7 @@ class EARTHCRAFTER_OT_start_painting(LayoutOperator, bpy.types.Operator):
             obj = layout_mesh.required_layout(context)
         except EarthCrafterError as e:
             return report(self, e)
-        obj.hide_viewport = False
-        if context.view_layer.objects.get(obj.name) is not None:
-            obj.hide_set(False)
+        result_import.show_layout(context.scene, obj)
         return bpy.ops.wm.tool_set_by_id(name=f"earthcrafter.{self.tool}")
 
 

@@ -51,13 +51,16 @@ class EARTHCRAFTER_PT_generate(SidebarPanel, bpy.types.Panel):
             column.prop(settings, "arrangement")
         _draw_forecast(layout, context)
         session = engine_service.session
-        row = layout.row()
-        row.scale_y = 1.5
-        row.operator("earthcrafter.generate", icon="WORLD", text="Add to Queue" if engine_service.is_busy() else "Generate")
         if session.job is not None:
             _draw_progress(layout, session.job, session.state)
         elif engine_service.arrivals:
             layout.label(text=engine_service.arrivals[0].holding or "Bringing the place in", icon="IMPORT")
+        row = layout.row()
+        if engine_service.is_busy():
+            row.operator("earthcrafter.generate", icon="ADD", text="Add to Queue")
+        else:
+            row.scale_y = 1.5
+            row.operator("earthcrafter.generate", icon="WORLD")
         if session.error is not None:
             draw_error(layout, context, session.error)
         elif session.missing() is not None:

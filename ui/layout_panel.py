@@ -66,7 +66,7 @@ class EARTHCRAFTER_PT_layout(SidebarPanel, bpy.types.Panel):
         size = layout_mesh.cell_size(obj)
         row = column.row(align=True)
         row.prop(obj, "name", text="", icon="MESH_GRID")
-        row.prop(obj, "hide_viewport", text="", icon_only=True)
+        row.operator("earthcrafter.show_layout", text="", icon="HIDE_OFF" if obj.visible_get() else "HIDE_ON")
         column.label(text=f"{cols * size:g} x {rows * size:g} m, cells of {size:g} m")
         place = layout_mesh.georeference(obj)
         if place is not None:
