@@ -45,9 +45,8 @@ def run() -> list[dict]:
 
 def count_flops(models: Models) -> dict[str, float]:
     """FLOPs of each stage of a tile at STEPS steps: one step counted, the sampled ones times STEPS."""
-    run_ = Run(Settings(steps=1), None, None)
+    run_ = Run(Settings(steps=1))
     planes = pipeline.Planes(town(), models.config.tile, run_.settings)
-    side = models.config.tile // pipeline.CELL
 
     def quiet(i: int, n: int) -> None:
         """No progress."""
@@ -55,15 +54,16 @@ def count_flops(models: Models) -> dict[str, float]:
     out = {}
     with torch.no_grad():
         with FlopCounterMode(display=False) as c:
-            grid, elevation = pipeline.sample_coarse(planes, models, side, run_, quiet)
+            grid, elevation = pipeline.sample_coarse(planes, models, run_, quiet)
         out["coarse"] = c.get_total_flops() * STEPS
         with FlopCounterMode(display=False) as c:
-            cells, latent = pipeline.sample_fine(planes, grid, models, side, run_, quiet)
+            cells, latent = pipeline.sample_fine(planes, grid, models, run_, quiet)
         out["fine"] = c.get_total_flops() * STEPS
         with FlopCounterMode(display=False) as c:
-            coords, ids = pipeline.decode_structure(cells, latent, planes, models, side, quiet)
+            coords, ids = pipeline.decode_structure(cells, latent, planes, models, quiet)
         out["voxels"] = c.get_total_flops()
-        structure = pipeline.finish_structure(coords, ids, planes, elevation, 1.0)
+        sampled = pipeline.Sampled(coords, ids, planes, elevation, cells.bxyz[:, 1:].numpy(), latent.numpy())
+        structure = pipeline.finish_structure(sampled, 1.0)
         with FlopCounterMode(display=False) as c:
             texture = pipeline.sample_texture(structure, models, run_, quiet)
         out["texture"] = c.get_total_flops() * STEPS

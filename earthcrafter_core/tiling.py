@@ -37,6 +37,17 @@ def windows(shape: tuple[int, int], side: int, stride: int) -> list[Window]:
             for y in starts(shape[0], side, stride) for x in starts(shape[1], side, stride)]
 
 
+def even_windows(shape: tuple[int, int], most: int, overlap: int) -> list[Window]:
+    """As few windows of at most `most` cells a side as cover a canvas of shape (Y, X), of one size, that share at least
+    `overlap` cells with their neighbours. For networks that take canvases of any size."""
+    def spans(length: int) -> list[tuple[int, int]]:
+        count = 1 if length <= most else -(-(length - overlap) // (most - overlap))
+        side = -(-(length + (count - 1) * overlap) // count)
+        return [(s, s + side) for s in (round(i * (length - side) / max(count - 1, 1)) for i in range(count))]
+
+    return [Window(*y, *x) for y in spans(shape[0]) for x in spans(shape[1])]
+
+
 def chunks(shape: tuple[int, int], side: int, margin: int) -> Iterator[tuple[Window, Window]]:
     """(core, core with a margin) of chunks that tile the canvas without overlap."""
     for y in range(0, shape[0], side):

@@ -149,7 +149,8 @@ def write_town(out: Path, layout, scene: dict) -> None:
     splats = Splats(voxels.centres().astype(np.float32), np.full((n, 2), np.log(0.4 * size), np.float32),
                     np.tile(np.array([1, 0, 0, 0], np.float32), (n, 1)), np.full(n, 3, np.float32),
                     ((PALETTE[class_id] / 255 - 0.5) / SH_C0)[:, None].astype(np.float32), class_id)
-    files.write_generation(out, lambda: scene, voxels, splats, build_mesh(voxels, splats), {"layout": layout.class_id})
+    files.write_generation(out, lambda: scene, voxels, splats, build_mesh(voxels, splats), {"layout": layout.class_id},
+                           layout=layout, thumbnail=np.kron(PALETTE[layout.class_id], np.ones((4, 4, 1), np.uint8)))
 
 
 def load() -> server.Backend:

@@ -11,13 +11,17 @@ import small_scene
 from earthcrafter_core.convert import files, ply
 from earthcrafter_core.convert.mesh import build_mesh
 from earthcrafter_core.errors import BadInput, WriteError
+from earthcrafter_core.scene.layout import Layout
 
 STRUCTURE = {"coords": np.zeros((2, 3), np.int32), "layout": np.ones((4, 4), np.uint8)}
+
+LAYOUT = Layout(np.full((3, 4), 7, np.uint8), 0.5, np.full((3, 4), np.nan, np.float32))
 
 
 def write(out: Path, scene: dict) -> None:
     voxels, splats, _ = small_scene.scene()
-    files.write_generation(out, lambda: scene, voxels, splats, build_mesh(voxels, splats), STRUCTURE)
+    files.write_generation(out, lambda: scene, voxels, splats, build_mesh(voxels, splats), STRUCTURE, layout=LAYOUT,
+                           thumbnail=np.full((8, 8, 3), 90, np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +50,7 @@ def test_what_is_read_is_what_was_written(result):
     assert np.array_equal(points.position, splats.mean) and np.array_equal(points.rgb, splats.rgb())
     assert np.array_equal(files.read_structure(result)["layout"], STRUCTURE["layout"])
     assert files.read_scene(result)["seed"] == 3
+    assert files.read_layout_of(result).hash() == LAYOUT.hash()
 
 
 def test_splats_are_the_3dgs_layout(result):

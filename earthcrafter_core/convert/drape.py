@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from ..scene import classes as sem
 from ..scene.splats import Splats, quaternions, rotation_matrices
 from ..scene.voxels import VoxelScene, highest_voxels, pack_keys, tangent_frame
-from .relief import BUILDING, CROWN, DECK, GROUND, Bodies, find_bodies
+from .relief import BUILDING, CROWN, DECK, GROUND, Bodies, KeptRelief, find_bodies
 
 STEEPEST = 1.5  # slope up to which splats are stretched; steeper steps get splats of their own
 FILL_SIGMA = 0.3  # standard deviation of a filling splat, in voxels
@@ -24,7 +24,8 @@ _SIDES = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
 _SPREAD = np.array([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])  # of four splats, in voxels
 
 
-def drape(flat: VoxelScene, splats: Splats, layout_ids: np.ndarray, elevation: np.ndarray) -> tuple[VoxelScene, Splats]:
+def drape(flat: VoxelScene, splats: Splats, layout_ids: np.ndarray, elevation: np.ndarray, kept: KeptRelief | None = None,
+          datum: float | None = None) -> tuple[VoxelScene, Splats]:
     """Lay a flattened scene over its relief.
 
     Args:
@@ -32,17 +33,19 @@ def drape(flat: VoxelScene, splats: Splats, layout_ids: np.ndarray, elevation: n
         splats: surfels of the same frame, metres.
         layout_ids: uint8 [H, W] classes at voxel resolution, row 0 north; where 0, the highest voxel's class counts.
         elevation: [H, W] ground elevation of every cell, metres.
+        kept: a scene of which a part is made anew, see relief.py. datum: metres, elevation of a border between layers of
+            voxels; the lowest ground where None.
 
     Returns:
         Voxels (sorted by x, y, z; z indices from 0) and splats in world coordinates.
     """
     h, _ = layout_ids.shape
     size = flat.voxel_size
-    bodies = find_bodies(_seen_from_above(flat, layout_ids), elevation, size)
+    bodies = find_bodies(seen_from_above(flat, layout_ids), elevation, size, kept)
     planes = bodies.planes()
     row, col = h - 1 - flat.coords[:, 1], flat.coords[:, 0]
     body = bodies.body(flat.class_id, row, col)
-    base = float(planes[0].min())
+    base = float(planes[0].min()) if datum is None else datum
     lift = np.rint((planes[body, row, col] - base) / size).astype(np.int32)  # [N] voxels
     z = flat.coords[:, 2] + lift
     draped = _draped_splats(splats, bodies, planes, size)
@@ -62,7 +65,7 @@ def drape(flat: VoxelScene, splats: Splats, layout_ids: np.ndarray, elevation: n
     return voxels, _joined(draped, filling)
 
 
-def _seen_from_above(flat: VoxelScene, layout: np.ndarray) -> np.ndarray:
+def seen_from_above(flat: VoxelScene, layout: np.ndarray) -> np.ndarray:
     """The layout, with the class of the highest voxel where it is unpainted; uint8 [H, W]."""
     top = highest_voxels(flat.coords, layout.shape[::-1]).T[::-1]  # rows from the north
     return np.where((layout == sem.UNPAINTED) & (top >= 0), flat.class_id[top], layout)
@@ -198,18 +201,28 @@ def _filling_splats(flat: VoxelScene, before: Splats, draped: Splats, source: np
     size = flat.voxel_size
     owned = _splats_of(flat, before, source)  # [M, 4]
     normal = np.column_stack([_SIDES[side], np.zeros(len(side))]).astype(np.float64)
+    out = upright_splats(origin + (place + 0.5 + 0.5 * normal) * size, normal, before.sh[owned], flat.class_id[source], size)
+    wall = np.abs(before.normals()[owned][..., 2]).max(1) < 0.5  # made from a wall: stay in its plane
+    mean = out.mean.reshape(-1, 4, 3)
+    mean[wall, :, :2] = draped.mean[owned[wall]][..., :2]
+    out.quat[np.repeat(wall, 4)] = draped.quat[owned[wall].ravel()]
+    return out
+
+
+def upright_splats(centre: np.ndarray, normal: np.ndarray, sh: np.ndarray, class_id: np.ndarray, size: float) -> Splats:
+    """Four splats that close the side of each of M voxels.
+
+    Args:
+        centre: float64 [M, 3] middle of the side, metres. normal: float64 [M, 3] horizontal unit. sh: float32 [M, 4, R, 3] of
+            each splat, or [M, R, 3] for all four. class_id: uint8 [M]. size: metres along one side of a voxel.
+    """
     u, v = tangent_frame(normal)
-    centre = origin + (place + 0.5 + 0.5 * normal) * size
     mean = centre[:, None] + size * (_SPREAD[:, :1] * u[:, None] + _SPREAD[:, 1:] * v[:, None])  # [M, 4, 3]
     quat = np.repeat(quaternions(np.stack([u, v, normal], 2)), 4, 0)
-    wall = np.abs(before.normals()[owned][..., 2]).max(1) < 0.5  # made from a wall: stay in its plane
-    mean[wall, :, :2] = draped.mean[owned[wall]][..., :2]
-    quat[np.repeat(wall, 4)] = draped.quat[owned[wall].ravel()]
-    flat_owned = owned.ravel()
-    return Splats(mean.reshape(-1, 3).astype(np.float32),
-                  np.full((len(flat_owned), 2), np.log(FILL_SIGMA * size), np.float32), quat.astype(np.float32),
-                  np.full(len(flat_owned), FILL_OPACITY, np.float32), before.sh[flat_owned],
-                  np.repeat(flat.class_id[source], 4))
+    n = 4 * len(centre)
+    sh = sh.reshape(n, *sh.shape[2:]) if sh.ndim == 4 else np.repeat(sh, 4, 0)
+    return Splats(mean.reshape(-1, 3).astype(np.float32), np.full((n, 2), np.log(FILL_SIGMA * size), np.float32),
+                  quat.astype(np.float32), np.full(n, FILL_OPACITY, np.float32), sh, np.repeat(class_id, 4))
 
 
 def _splats_of(flat: VoxelScene, splats: Splats, voxel: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """The files that a generation leaves behind, written as a whole or not at all.
 
-scene.json, voxels.npz, structure.npz (for retexture), splats.ply, points.ply and mesh.glb are written into a temporary
-folder beside the result's, which takes its place when all are complete.
+scene.json, voxels.npz, structure.npz (for a new texture, and for making a part anew), splats.ply, points.ply, mesh.glb,
+layout.npz (what was asked for) and thumbnail.png are written into a temporary folder beside the result's, which takes its place
+when all are complete.
 """
 from __future__ import annotations
 
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ..errors import BadInput, WriteError
+from ..scene.layout import Layout
 from ..scene.splats import Splats
 from ..scene.voxels import VoxelScene
 from .glb import write_glb
@@ -25,12 +28,14 @@ from .ply import Points, read_points, read_splats, write_points, write_splats
 
 SCENE, VOXELS, STRUCTURE, SPLATS, POINTS, MESH = ("scene.json", "voxels.npz", "structure.npz", "splats.ply", "points.ply",
                                                   "mesh.glb")
-FILES = (SCENE, VOXELS, STRUCTURE, SPLATS, POINTS, MESH)
+LAYOUT, THUMBNAIL = "layout.npz", "thumbnail.png"
+FILES = (SCENE, VOXELS, STRUCTURE, SPLATS, POINTS, MESH, LAYOUT, THUMBNAIL)
 MIN_FREE_BYTES = 64 * 1024 ** 2
 """A tile's files need about 30 MB; with less than this free, a run would be in vain."""
+_PLANES = ("class_id", "height_hint", "elevation")
 _REMEDY = "Choose another folder or free some space."
-__all__ = ["FILES", "check_writable", "read_points", "read_scene", "read_splats", "read_structure", "read_voxels",
-           "write_generation"]
+__all__ = ["FILES", "check_writable", "read_layout_of", "read_points", "read_scene", "read_splats", "read_structure",
+           "read_voxels", "write_generation"]
 
 
 def check_writable(out: Path) -> None:
@@ -50,7 +55,8 @@ def check_writable(out: Path) -> None:
 
 
 def write_generation(out: Path, scene: Callable[[], dict[str, Any]], voxels: VoxelScene, splats: Splats, mesh: Mesh,
-                     structure: dict[str, np.ndarray]) -> dict[str, Any]:
+                     structure: dict[str, np.ndarray], *, layout: Layout | None = None, thumbnail: np.ndarray | None = None,
+                     check: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Write a whole result; an older one in `out` is replaced when the new one is complete, other files there are kept.
 
     Args:
@@ -58,6 +64,8 @@ def write_generation(out: Path, scene: Callable[[], dict[str, Any]], voxels: Vox
         scene: gives the content of scene.json; called last, when the time and memory of everything else are known.
         voxels, splats, mesh: the draped scene.
         structure: arrays that `read_structure` gives back.
+        layout: what was asked for, which `read_layout_of` gives back. thumbnail: uint8 [H, W, 3] sRGB.
+        check: called between the files; may raise, and nothing is left behind then.
 
     Returns:
         The content of scene.json.
@@ -69,10 +77,20 @@ def write_generation(out: Path, scene: Callable[[], dict[str, Any]], voxels: Vox
         np.savez_compressed(folder / VOXELS, coords=voxels.coords.astype(np.int32), class_id=voxels.class_id.astype(np.uint8),
                             rgb=voxels.rgb.astype(np.uint8), origin=np.asarray(voxels.origin, np.float64),
                             voxel_size=np.float64(voxels.voxel_size))
+        check()
         np.savez_compressed(folder / STRUCTURE, **structure)  # type: ignore[arg-type]
+        check()
         write_splats(folder / SPLATS, splats)
+        check()
         write_points(folder / POINTS, Points(splats.mean, splats.normals(), splats.rgb(), splats.class_id))
+        check()
         write_glb(folder / MESH, mesh)
+        check()
+        if layout is not None:
+            planes = {name: getattr(layout, name) for name in _PLANES if getattr(layout, name) is not None}
+            np.savez_compressed(folder / LAYOUT, cell_size=np.float64(layout.cell_size), **planes)
+        if thumbnail is not None:
+            Image.fromarray(thumbnail).save(folder / THUMBNAIL)
         content = scene()
         (folder / SCENE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return content
@@ -136,6 +154,17 @@ def read_voxels(folder: Path) -> VoxelScene:
 def read_structure(folder: Path) -> dict[str, np.ndarray]:
     """structure.npz of a result: the arrays that were given to `write_generation`. Raises BadInput."""
     return _read_arrays(Path(folder) / STRUCTURE, ())
+
+
+def read_layout_of(folder: Path) -> Layout | None:
+    """The layout that a result was made from; None for results of versions that did not keep it. Raises BadInput."""
+    path = Path(folder) / LAYOUT
+    if not path.is_file():
+        return None
+    a = _read_arrays(path, ())
+    if not {"class_id", "cell_size"} <= set(a):
+        raise BadInput(f"The file {path} holds no layout.", "Generate the scene again.")
+    return Layout(a["class_id"], float(a["cell_size"]), a.get("height_hint"), a.get("elevation"))
 
 
 def _read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:

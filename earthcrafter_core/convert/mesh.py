@@ -1,6 +1,7 @@
 """A draped scene as a surface mesh: smooth ground, planar roofs, upright walls, rounded crowns, colours of half a voxel."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ CREASE = np.cos(np.radians(38))  # faces that meet at more than this angle have 
 BUILT_CREASE = np.cos(np.radians(9))  # the same on buildings: ridges and hips are edges
 NORMAL_METRES = 0.6  # a colour from a surfel of the opposite normal counts as this far away (voxels, halved)
 KIND_METRES = 2.0  # and one of another kind of class
+QUERY_PLACES = 50_000
 _KINDS = np.array([{"building": 1, "tall_vegetation": 2}.get(c.kind, 0) for c in sem.CLASSES])
 
 
@@ -40,23 +42,31 @@ class Mesh:
     corner_normal: np.ndarray
 
 
-def build_mesh(voxels: VoxelScene, splats: Splats) -> Mesh:
+def build_mesh(voxels: VoxelScene, splats: Splats, check: Callable[[], None] = lambda: None) -> Mesh:
     """The surface mesh of a draped scene; the same for the same input.
 
     Args:
         voxels: a gap-free shell, at least one voxel in every column.
         splats: surfels near its surface.
+        check: called often, between steps; may raise to end the work.
     """
     solid = solidify(voxels)
+    check()
     origin = voxels.origin + solid.corner * voxels.voxel_size
     lift = np.array([0, 0, 1])  # the solid has one layer below the box
     position = (splats.mean - origin) / voxels.voxel_size + lift
-    net = surface_net(solid, position, splats)
+    net = surface_net(solid, position, splats, check)
+    check()
     corner_normal = _corner_normals(net)
+    check()
     columns = (solid.class_id.shape[0] - 2) * (solid.class_id.shape[1] - 2)
-    refined = _refined_quads(net, voxels, splats, position, max(columns / 128 ** 2, 0.25) * MAX_TRIANGLES)
+    refined = _refined_quads(net, voxels, splats, position, max(columns / 128 ** 2, 0.25) * MAX_TRIANGLES,
+                             check)
+    check()
     fine = _fans(net, corner_normal, refined)
-    color = _colors(fine, position, splats)
+    check()
+    color = _colors(fine, position, splats, check)
+    check()
     keep = _has_area(fine.vertices, fine.faces)
     used, faces = np.unique(fine.faces[keep], return_inverse=True)
     vertices = (fine.vertices[used] - lift) * voxels.voxel_size + origin
@@ -94,13 +104,14 @@ def _corner_normals(net: QuadMesh) -> np.ndarray:
     return corners.reshape(-1, 4, 3)
 
 
-def _refined_quads(net: QuadMesh, voxels: VoxelScene, splats: Splats, position: np.ndarray, budget: float) -> np.ndarray:
+def _refined_quads(net: QuadMesh, voxels: VoxelScene, splats: Splats, position: np.ndarray, budget: float,
+                   check: Callable[[], None]) -> np.ndarray:
     """Which quads get colours of half a voxel: all if the budget allows, else the most varied. bool [Q]."""
     if 8 * len(net.quads) <= budget:
         return np.ones(len(net.quads), bool)
     rgb = splats.rgb().astype(np.float64)
     tree = cKDTree(position)
-    near = tree.query(net.vertices[net.quads].mean(1), k=min(4, len(splats)))[1].reshape(len(net.quads), -1)
+    near = query(tree, net.vertices[net.quads].mean(1), min(4, len(splats)), check)[1]
     variety = rgb[near].std(1).sum(1)
     wanted = max(int((budget - 2 * len(net.quads)) / 9), 0)
     out = np.zeros(len(net.quads), bool)
@@ -157,7 +168,7 @@ def _unit(v: np.ndarray) -> np.ndarray:
     return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-12)
 
 
-def _colors(fine: _Triangles, position: np.ndarray, splats: Splats) -> np.ndarray:
+def _colors(fine: _Triangles, position: np.ndarray, splats: Splats, check: Callable[[], None]) -> np.ndarray:
     """Colour of each corner from the surfels nearest in place, direction and kind; uint8 [F, 3, 3].
 
     Corners of one vertex that belong to the same kind of surface and look the same way share a colour.
@@ -173,15 +184,28 @@ def _colors(fine: _Triangles, position: np.ndarray, splats: Splats) -> np.ndarra
     middle = np.repeat(fine.vertices[fine.faces].mean(1), 3, 0)  # of each corner's face
     inward = np.stack([np.bincount(group, m) for m in middle.T], 1) / count[:, None]
     place = 0.6 * fine.vertices[vertex[first]] + 0.4 * inward
-    query = np.column_stack([place, NORMAL_METRES * normal[first], KIND_METRES * _spots(kind[first])])
+    places = np.column_stack([place, NORMAL_METRES * normal[first], KIND_METRES * _spots(kind[first])])
     data = np.column_stack([position, NORMAL_METRES * splats.normals(), KIND_METRES * _spots(_KINDS[splats.class_id])])
     near = min(3, len(splats))
-    distance, index = cKDTree(data).query(query, k=near, workers=-1)
-    distance, index = distance.reshape(-1, near), index.reshape(-1, near)
+    check()
+    tree = cKDTree(data)
+    check()
+    distance, index = query(tree, places, near, check)
     weight = np.exp(-(distance ** 2 - distance[:, :1] ** 2) / (2 * 0.25 ** 2))
     weight /= weight.sum(1, keepdims=True)
     color = (splats.rgb().astype(np.float64)[index] * weight[..., None]).sum(1)
     return np.rint(color).astype(np.uint8)[group].reshape(-1, 3, 3)
+
+
+def query(tree: cKDTree, places: np.ndarray, k: int, check: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and indices [N, k] of the nearest, in parts of QUERY_PLACES, between which `check` is called."""
+    parts = []
+    for start in range(0, max(len(places), 1), QUERY_PLACES):
+        check()
+        distance, index = tree.query(places[start:start + QUERY_PLACES], k=k, workers=-1)
+        parts.append((distance.reshape(-1, k), index.reshape(-1, k)))
+    distance, index = zip(*parts)
+    return np.concatenate(distance), np.concatenate(index)
 
 
 def _spots(kind: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ WATER_PERCENTILE = 10  # of the relief under a lake: its level
 SHORE_SLOPE = 0.4  # the shore comes down to the water about this steeply ...
 SHORE_WIDTH = (3.0, 30.0)  # ... within these metres
 CROWN_SIGMA = 3.0  # metres over which the relief under crowns is smoothed
+JOIN = 12.0  # metres over which ground that is made anew joins the ground around it
 REACH = 3.0  # metres: something of a building, lake or bridge this near to its cells still belongs to it
 GROUND, BUILDING, WET, DECK, CROWN = range(5)  # bodies
 
@@ -55,25 +56,82 @@ class Bodies:
         return np.stack([self.ground, self.building, self.wet, self.deck, self.crown])
 
 
-def find_bodies(layout: np.ndarray, elevation: np.ndarray, cell: float) -> Bodies:
+@dataclass
+class KeptRelief:
+    """What stays as it is where a part of a scene is made anew.
+
+    Attributes:
+        bodies: of the scene before. outside: bool [H, W] cells where it is kept.
+    """
+
+    bodies: Bodies
+    outside: np.ndarray
+
+
+def find_bodies(layout: np.ndarray, elevation: np.ndarray, cell: float, kept: KeptRelief | None = None) -> Bodies:
     """Levels of everything on a layout.
 
     Args:
         layout: uint8 [H, W] class ids, row 0 north.
         elevation: [H, W] metres.
         cell: metres along one side of a cell.
+        kept: a scene that the layout changes in part: its levels stay outside, and what reaches from there inside keeps its
+            own.
     """
     relief = np.asarray(elevation, np.float64)
     water, wet = _water(layout, relief)
+    if kept is not None:
+        wet = _kept_levels(water, wet, kept.bodies.wet, kept.outside)
     ground = _with_shores(relief, water > 0, wet, cell)
+    if kept is not None:
+        ground = np.where((water > 0) & ~kept.outside, ground, continued(ground, kept.bodies.ground, kept.outside, cell))
     label, _ = ndimage.label(sem.is_in(layout, sem.BUILDING_IDS))
-    building, near_building = _spread(_building_levels(label, layout, ground), label > 0, cell)
+    levels = _building_levels(label, layout, ground)
+    if kept is not None:
+        levels = _kept_levels(label, levels, kept.bodies.building, kept.outside)
+    building, near_building = _spread(levels, label > 0, cell)
     bridge = layout == sem.BRIDGE
-    deck, near_deck = _spread(np.maximum(_decks(bridge, ground), ground), bridge, cell)
+    decks = np.maximum(_decks(bridge, ground), ground)
+    if kept is not None:
+        decks = continued(decks, kept.bodies.deck, kept.outside & bridge, cell)
+    deck, near_deck = _spread(decks, bridge, cell)
     wet_everywhere, near_wet = _spread(wet, water > 0, cell)
     crown = ndimage.gaussian_filter(ground, CROWN_SIGMA / cell, mode="nearest")
+    planes = [ground, building, wet_everywhere, deck, crown]
+    if kept is not None:
+        planes = [np.where(kept.outside, old, new) for old, new in zip(kept.bodies.planes(), planes)]
+    ground, building, wet_everywhere, deck, crown = planes
     return Bodies(ground, building, wet_everywhere, deck, crown, label.astype(np.int32),
                   np.stack([near_building, near_wet, near_deck]), cell)
+
+
+def known_bodies(levels: np.ndarray, cell: float) -> Bodies:
+    """Bodies by their planes [5, H, W] alone, for `KeptRelief`."""
+    shape = levels.shape[1:]
+    ground, building, wet, deck, crown = np.asarray(levels, np.float64)
+    return Bodies(ground, building, wet, deck, crown, np.zeros(shape, np.int32), np.zeros((3, *shape), bool), cell)
+
+
+def _kept_levels(label: np.ndarray, level: np.ndarray, before: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Levels [H, W] where each labelled body that reaches outside has the level that it had there."""
+    out = level.copy()
+    for k, box in enumerate(ndimage.find_objects(label), 1):
+        if box is not None:
+            mask = label[box] == k
+            there = mask & outside[box]
+            if there.any():
+                out[box][mask] = np.median(before[box][there])
+    return out
+
+
+def continued(plane: np.ndarray, before: np.ndarray, outside: np.ndarray, cell: float) -> np.ndarray:
+    """`before` outside; inside the plane, moved by what it differs there at the border, less and less over JOIN metres."""
+    if not outside.any() or outside.all():
+        return np.where(outside, before, plane)
+    away, (r, c) = ndimage.distance_transform_edt(~outside, return_indices=True)
+    t = np.clip(away * cell / JOIN, 0, 1)
+    fade = 1 - t * t * (3 - 2 * t)
+    return np.where(outside, before, plane + fade * (before - plane)[r, c])
 
 
 def _water(layout: np.ndarray, relief: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

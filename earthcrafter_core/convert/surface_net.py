@@ -5,6 +5,7 @@ The solid gives the topology; the surfels' planes give the places: each vertex m
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +35,8 @@ class QuadMesh:
     class_id: np.ndarray
 
 
-def surface_net(solid: Solid, position: np.ndarray, splats: Splats) -> QuadMesh:
-    """The surface of a solid.
+def surface_net(solid: Solid, position: np.ndarray, splats: Splats, check: Callable[[], None] = lambda: None) -> QuadMesh:
+    """The surface of a solid; `check` is called often, between steps, and may raise.
 
     Args:
         solid: what `solidify` gave.
@@ -43,18 +44,20 @@ def surface_net(solid: Solid, position: np.ndarray, splats: Splats) -> QuadMesh:
         splats: normals and opacities are used.
     """
     nodes, class_id, middle, outward = _crossings(solid.class_id)
+    check()
     ids, index = np.unique(nodes, return_inverse=True)
+    check()
     quads = index.reshape(-1, 4)
     count = np.bincount(quads.ravel(), minlength=len(ids))
     start = _per_vertex(middle, quads, len(ids)) / count[:, None]
     direction = _per_vertex(outward, quads, len(ids))
     direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
     shape = np.array(solid.class_id.shape) - 1
-    vertices = _drawn_to_planes(start, direction, ids, shape, position, splats)
+    vertices = _drawn_to_planes(start, direction, ids, shape, position, splats, check)
     kinds = np.stack([sem.is_in(class_id, sem.TREE_IDS), sem.is_in(class_id, sem.BUILDING_IDS)], 1)
     crown, building = (_per_vertex(kinds.astype(float), quads, len(ids)) > 0).T
     rounds = np.select([building, crown], [SMOOTHING["building"], SMOOTHING["crown"]], SMOOTHING["other"])
-    vertices = _smoothed(vertices, quads, rounds)
+    vertices = _smoothed(vertices, quads, rounds, check)
     node = np.stack(np.unravel_index(ids, shape), 1)
     vertices = start + np.clip(vertices - start, -FREEDOM, FREEDOM)
     for axis in (0, 1):  # the scene's sides are straight
@@ -98,7 +101,7 @@ def _per_vertex(values: np.ndarray, quads: np.ndarray, count: int) -> np.ndarray
 
 
 def _drawn_to_planes(start: np.ndarray, direction: np.ndarray, ids: np.ndarray, shape: np.ndarray, position: np.ndarray,
-                     splats: Splats) -> np.ndarray:
+                     splats: Splats, check: Callable[[], None]) -> np.ndarray:
     """Each vertex's least-squares place among the planes of the surfels within 1.5 voxels that look the same way."""
     lookup = np.full(int(np.prod(shape)), -1, np.int32)
     lookup[ids] = np.arange(len(ids))
@@ -109,6 +112,7 @@ def _drawn_to_planes(start: np.ndarray, direction: np.ndarray, ids: np.ndarray, 
     sums = np.zeros((10, len(ids)))  # upper triangle of n n^T, n d, weight
     pairs = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
     for step in np.ndindex(3, 3, 3):
+        check()
         node = nearest + np.array(step) - 1
         inside = np.flatnonzero(((node >= 0) & (node < shape)).all(1))
         v = lookup[np.ravel_multi_index(tuple(node[inside].T), tuple(shape))]
@@ -124,17 +128,19 @@ def _drawn_to_planes(start: np.ndarray, direction: np.ndarray, ids: np.ndarray, 
     for k, (i, j) in enumerate(pairs):
         matrix[:, i, j] = matrix[:, j, i] = sums[k] / weight
     right = sums[6:9].T / weight[:, None]
+    check()
     matrix += STIFFNESS * np.eye(3)
     return np.linalg.solve(matrix, (right + STIFFNESS * start)[..., None])[..., 0]
 
 
-def _smoothed(vertices: np.ndarray, quads: np.ndarray, rounds: np.ndarray) -> np.ndarray:
+def _smoothed(vertices: np.ndarray, quads: np.ndarray, rounds: np.ndarray, check: Callable[[], None]) -> np.ndarray:
     """Noise along the normal is averaged away among neighbours that look the same way, each vertex int [V] rounds long; edges
     stay."""
     ends = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
     i, j = np.concatenate([ends, ends[:, ::-1]]).T
     n = len(vertices)
     for k in range(max(SMOOTHING.values())):
+        check()
         normal = vertex_normals(vertices, quads)
         alike = np.clip((normal[i] * normal[j]).sum(1), 0, 1) ** 16
         height = ((vertices[j] - vertices[i]) * normal[i]).sum(1)  # of the neighbour over the own tangent plane

@@ -155,11 +155,11 @@ def read_job(folder: Path) -> tuple[Layout, Terrain | None]:
         return layout, None
     try:
         kind, path = str(said["kind"]), str(said["path"])
-        arrays = [np.load(folder / f"terrain_{name}.npy", allow_pickle=False) if kind == "mesh" else None
-                  for name in ("vertices", "triangles")]
+        vertices, triangles = (np.load(folder / f"terrain_{name}.npy", allow_pickle=False) if kind == "mesh" else None
+                               for name in ("vertices", "triangles"))
     except (OSError, ValueError, KeyError, TypeError, EOFError) as e:
         raise BadInput(f"The job folder {folder} cannot be read ({e}).", "Press Generate again.") from e
-    return layout, Terrain(kind, *arrays, path)
+    return layout, Terrain(kind, vertices, triangles, path)
 
 
 def write_made_layout(folder: Path, made: MadeLayout) -> None:

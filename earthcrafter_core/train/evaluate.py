@@ -17,6 +17,7 @@ from ..models.config import CELL
 from ..models.flux import FluxFeatures
 from ..pipeline import (
     Models,
+    Planes,
     Run,
     Settings,
     Structure,
@@ -105,17 +106,18 @@ def structure(models: Models, tiles: list[TrainingScene], seeds: int, settings: 
         real, made = tile.coords.astype(np.int32), []
         ground = _ground_layer(tile.layout.shape)
         for seed in range(seeds):
-            sampled = sample_structure(Layout(tile.layout), models, Run(replace(settings, seed=seed), None, None))
-            s = finish_structure(*sampled, settings.voxel_size)
+            planes = Planes(Layout(tile.layout), models.config.tile, settings)
+            sampled = sample_structure(planes, models, Run(replace(settings, seed=seed)))
+            s = finish_structure(sampled, settings.voxel_size)
             made.append(s.coords)
             for group, counts in adherence(s.coords, tile.layout).items():
                 obeyed[group] = [a + b for a, b in zip(obeyed[group], counts)]
                 obeyed[""] = [a + b for a, b in zip(obeyed[""], counts)]
-            for counts in adherence(sampled[0], tile.layout).values():
+            for counts in adherence(sampled.coords, tile.layout).values():
                 obeyed["decoded"] = [a + b for a, b in zip(obeyed["decoded"], counts)]
             rows["miou_l8"].append(iou(_cells(s.coords), _cells(real)))
             rows["miou_l"].append(iou(s.coords, real))
-            rows["miou_l_decoded"].append(iou(sampled[0].astype(np.int32), real))
+            rows["miou_l_decoded"].append(iou(sampled.coords.astype(np.int32), real))
         rows["ground_l8"].append(iou(_cells(ground), _cells(real)))
         rows["ground_l"].append(iou(ground, real))
         rows["between_seeds_l"] += [1 - iou(made[i], made[j]) for i in range(seeds) for j in range(i)]
@@ -135,7 +137,7 @@ def colour(models: Models, tiles: list[TrainingScene], settings: Settings) -> tu
     for i, tile in enumerate(tiles):
         s = Structure(tile.coords.astype(np.int32), tile.class_id, tile.layout, np.zeros(tile.layout.shape, np.float32),
                       tile.normals(), tile.offset.astype(np.float32) / OFFSET_UNIT)
-        run = Run(replace(settings, seed=i), None, None)
+        run = Run(replace(settings, seed=i))
         _, rgb = decode_texture(s, sample_texture(s, models, run, lambda i, n: None), models, 1.0, lambda i, n: None)
         for c in np.unique(tile.class_id):
             rows = (tile.class_id == c) & tile.seen
