@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a fault of the program, 2 input that cannot be used or a r
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 import sys
 import traceback
@@ -120,31 +121,57 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unconditional", action="store_true", help="no layout: a place of the model's own")
     parser.add_argument("--size", type=int, default=128, metavar="CELLS", help="cells a side with --unconditional")
     parser.add_argument("--retexture", type=Path, metavar="DIR", help="texture the structure of this result again")
+    parser.add_argument("--again", type=Path, metavar="DIR", help="make this result again, with its layout, seed and settings")
+    parser.add_argument("--base", type=Path, metavar="DIR",
+                        help="make only --region anew under LAYOUT, and leave the rest of this result as it is")
+    parser.add_argument("--region", metavar="X0,Y0,X1,Y1", help="rectangle in metres from the layout's south-west corner")
+    parser.add_argument("--voxel-size", type=float, default=1.0, metavar="METRES",
+                        help="side of a voxel (default 1, what the weights are trained at; 2 needs a quarter of the memory)")
     parser.set_defaults(run=_generate)
 
 
 def _generate(args: argparse.Namespace) -> None:
     from .convert.files import check_writable, read_scene
-    ways = [args.layout is not None, args.unconditional, args.retexture is not None]
+    ways = [args.layout is not None, args.unconditional, args.retexture is not None, args.again is not None]
     if sum(ways) != 1:
-        raise BadInput("Exactly one of LAYOUT, --unconditional and --retexture is needed.",
+        raise BadInput("Exactly one of LAYOUT, --unconditional, --retexture and --again is needed.",
                        f"See {PROG} generate --help.")
+    if (args.base is None) != (args.region is None) or (args.base is not None and args.layout is None):
+        raise BadInput("--base and --region belong together, with a LAYOUT.", f"See {PROG} generate --help.")
     check_writable(args.out)
-    layout = None
-    if args.retexture is not None:
-        read_scene(args.retexture)
-    else:
-        layout = _layout_of(args)
-    from .pipeline import Settings, generate, retexture
+    kept = next((d for d in (args.retexture, args.again, args.base) if d is not None), None)
+    if kept is not None:
+        read_scene(kept)
+    layout = None if args.retexture or args.again else _layout_of(args)
+    from .pipeline import Settings, again, generate, regenerate, retexture
     settings = Settings(seed=args.seed, steps=args.steps, guidance=args.guidance, device=args.device,
-                        relief="flat" if args.elevation == "flat" else "generated", weights=args.weights)
+                        voxel_size=args.voxel_size, relief="flat" if args.elevation == "flat" else "generated",
+                        weights=args.weights)
+    source = "" if args.layout is None else args.layout.name
     with _progress_bar() as progress:
-        if layout is None:
+        if args.again is not None:
+            scene = again(args.again, args.out, progress=progress)
+        elif layout is None:
             scene = retexture(args.retexture, args.out, settings, progress=progress)
+        elif args.base is not None:
+            region = _region_of(args.region, layout)
+            scene = regenerate(args.base, layout, region, args.out, settings, progress=progress, layout_source=source)
         else:
-            scene = generate(layout, args.out, settings, progress=progress)
+            scene = generate(layout, args.out, settings, progress=progress, layout_source=source)
     seconds = sum(stage["seconds"] for stage in scene["stages"].values())
     print(f"{args.out}: {scene['counts']['voxels']:,} voxels, {scene['counts']['splats']:,} splats, {seconds:.0f} s")
+
+
+def _region_of(text: str, layout: Layout) -> tuple[int, int, int, int]:
+    """row0, col0, row1, col1 of the cells that a rectangle X0,Y0,X1,Y1 in metres touches."""
+    try:
+        x0, y0, x1, y1 = (float(v) / layout.cell_size for v in text.split(","))
+    except ValueError as e:
+        raise BadInput(f"The region {text!r} is no rectangle.", "Give X0,Y0,X1,Y1 in metres, such as 0,0,40,40.") from e
+    if not (x0 < x1 and y0 < y1):
+        raise BadInput(f"The region {text!r} is empty.", "Give the south-west corner first, then the north-east one.")
+    rows = layout.shape[0]
+    return math.floor(rows - y1), math.floor(x0), math.ceil(rows - y0), math.ceil(x1)
 
 
 def _layout_of(args: argparse.Namespace) -> Layout:
@@ -166,9 +193,11 @@ def _layout_of(args: argparse.Namespace) -> Layout:
 def _progress_bar() -> Iterator[Progress]:
     """A bar on stderr that follows the pipeline."""
     from tqdm import tqdm
-    with tqdm(total=100, bar_format="{desc:24s}{percentage:3.0f}% |{bar}| {elapsed}", file=sys.stderr, leave=False) as bar:
-        def progress(stage: str, step: int, steps: int, fraction: float) -> None:
+    with tqdm(total=100, bar_format="{desc:24s}{percentage:3.0f}% |{bar}| {elapsed} {postfix}", file=sys.stderr,
+              leave=False) as bar:
+        def progress(stage: str, step: int, steps: int, fraction: float, seconds_left: float) -> None:
             bar.set_description_str(f"{stage} {step}/{steps}", refresh=False)
+            bar.set_postfix_str(f"{seconds_left:.0f} s left", refresh=False)
             bar.n = round(100 * fraction, 1)
             bar.refresh()
 

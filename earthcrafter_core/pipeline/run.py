@@ -58,6 +58,8 @@ class Settings:
             raise BadInput(f"The guidance {self.guidance} is out of range.", "Give 0 to 20; 1 turns it off.")
         if self.relief not in ("generated", "flat"):
             raise BadInput(f"The relief {self.relief!r} is not known.", "Use 'generated' or 'flat'.")
+        if not 0.25 <= self.voxel_size <= 8:
+            raise BadInput(f"The voxel size {self.voxel_size} m is out of range.", "Give 0.25 to 8 metres; 1 is a good one.")
         if self.device.startswith("cuda") and not torch.cuda.is_available():
             raise BadInput("There is no CUDA device here.", "Use the device 'cpu'.")
 
