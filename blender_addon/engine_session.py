@@ -27,6 +27,8 @@ BACK_OFF_SECONDS = (0.0, 2.0, 5.0, 15.0, 60.0)
 """Wait before the next start, after so many engines that failed one after another."""
 CANCEL_SECONDS = 20.0
 """A job that goes on so long after Cancel is ended together with its engine."""
+START_SECONDS = 300.0
+"""An engine that is not ready after so long is ended; a first start on a slow disk with a virus scanner takes minutes."""
 _EXIT_SECONDS = 1.0  # at Blender's exit the engine may take so long to end by itself
 _INSTALLED_SECONDS = 2.0  # a panel asks for the state at every redraw; the disk is asked this seldom
 
@@ -66,6 +68,8 @@ class Session:
         self.ready: Message = {}
         self.error: EarthCrafterError | None = None
         self.last: Outcome | None = None
+        self.freed: Message | None = None
+        """What the engine said of the memory that `free` gave back: memory_before_mb, memory_mb; None before."""
 
     @property
     def state(self) -> State:
@@ -158,6 +162,7 @@ class Session:
     def free(self) -> None:
         """Ask an idle engine to drop its networks and give their memory back."""
         if self._client is not None and self.ready and self.job is None:
+            self.freed = None
             self._client.send({"type": protocol.FREE})
 
     def sweep(self, results: Path) -> None:
@@ -228,7 +233,11 @@ class Session:
                 return self._finish(job, error=Cancelled())
             if now - self._cancelled_at > CANCEL_SECONDS:
                 self._forget(0.0)
+                self._why = "it did not hear Cancel and was ended"
                 return self._finish(job, error=Cancelled())
+        if self._client is not None and not self.ready and now - self._used > START_SECONDS:
+            return self._fail(EngineError(f"The engine was not ready after {START_SECONDS:.0f} seconds.",
+                                          "Start it again; its log may say what it was busy with.", "hung"))
         if job is None and self._client is not None and self.ready and 0 < idle < now - self._used:
             self._forget()
             self._why = "idle, memory given back"
@@ -249,6 +258,8 @@ class Session:
                                               "Install the engine again.", "protocol"))
             self.ready, self._used, self._why = message, time.monotonic(), ""
             self._prepare()
+        elif kind == protocol.FREED:
+            self.freed = message
         elif kind == protocol.ERROR and message.get("job") is None:
             return self._fail(_error(message))
         elif job is None or message.get("job") != job.id:
