@@ -74,6 +74,8 @@ class Arrival:
         """Give the import up; what it has made is removed."""
         if self._building is not None:
             self._building.close()
+        if self._built is not None:
+            result_import.discard(self._built)
         self._building = self._built = self._result = None
 
     def _build(self) -> None:
@@ -99,10 +101,14 @@ class Arrival:
         return ""
 
     def _finish(self) -> None:
-        """Call the operator that makes it one step of undo, in the scene of the layout."""
+        """Call the operator that makes it one step of undo.
+
+        It is told the layout's scene by name: a scene that no window shows, set in the context, makes Blender 5.2 crash.
+        """
         target = self.entry.target
         layout = object_of(target.uid) or bpy.data.objects.get(target.layout)
-        if target.layout and layout is None:
+        if target.layout and (layout is None or not layout.users_scene):  # deleted, though something may still refer to it
+            self.drop()
             self.error = BadInput("The layout of this place was deleted meanwhile.",
                                   "The place is kept: bring it in with Import Result.")
             return
@@ -110,9 +116,6 @@ class Arrival:
         windows = bpy.context.window_manager.windows
         if windows:
             override["window"] = windows[0]
-        scene = bpy.data.scenes.get(target.scene)
-        if scene is not None and scene != bpy.context.scene:
-            override.update(scene=scene, view_layer=scene.view_layers[0])
         token = self.entry.job.id if self.entry.job is not None else ""
         try:
             with bpy.context.temp_override(**override):
@@ -123,7 +126,7 @@ class Arrival:
                     _ready[token] = self._built
                 bpy.ops.earthcrafter.import_result(
                     "EXEC_DEFAULT", True, directory=str(self.folder), layout_name=layout.name if layout is not None else "",
-                    beside=target.beside, token=token)
+                    beside=target.beside, scene_name=target.scene, token=token)
         except RuntimeError as e:
             self.error = EarthCrafterError(str(e).strip().removeprefix("Error: "), "Use Import Result.")
         finally:

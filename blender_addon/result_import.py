@@ -54,7 +54,7 @@ def build(result: ResultArrays) -> Building:
     before = {block.name for block in bpy.data.meshes}
     try:
         for kind, steps in (
-                (MESH, mesh_object(f"{name} mesh", result.mesh)),
+                *((MESH, mesh_object(f"{name} mesh", arrays)) for arrays in result.meshes),
                 (POINTS, cloud_object(f"{name} points", result.points, node_groups.points_group(),
                                       {"Radius": 0.5 * result.voxel_size})),
                 (SPLATS, cloud_object(f"{name} splats", result.splats, node_groups.splats_group(), {}))):
@@ -70,7 +70,7 @@ def build(result: ResultArrays) -> Building:
         raise
     shown = len(result.splats.position)
     collection[FOLDER] = str(result.folder)
-    made[2][SHOWN], made[2][TOTAL] = shown, result.splats_total
+    made[-1][SHOWN], made[-1][TOTAL] = shown, result.splats_total
     show(collection, MESH)
     return Imported(collection, shown, result.splats_total)
 
@@ -111,9 +111,14 @@ def show(collection: bpy.types.Collection, *kinds: str) -> None:
             obj.hide_viewport = obj.hide_render = obj[KIND] not in kinds
 
 
+def parts(collection: bpy.types.Collection, kind: str) -> list[bpy.types.Object]:
+    """The objects of a kind in a result's collection: one, strips of a large mesh, none where they were deleted."""
+    return [obj for obj in collection.objects if obj.get(KIND) == kind]
+
+
 def part(collection: bpy.types.Collection, kind: str) -> bpy.types.Object | None:
-    """The object of a kind in a result's collection, None where it was deleted."""
-    return next((obj for obj in collection.objects if obj.get(KIND) == kind), None)
+    """The first object of a kind, None where there is none."""
+    return next(iter(parts(collection, kind)), None)
 
 
 def places(scene: bpy.types.Scene) -> list[bpy.types.Collection]:

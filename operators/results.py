@@ -80,11 +80,13 @@ class EARTHCRAFTER_OT_show_part(bpy.types.Operator):
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Toggle."""
         collection = bpy.data.collections.get(self.collection)
-        obj = result_import.part(collection, self.kind) if collection is not None else None
-        if obj is None:
+        found = result_import.parts(collection, self.kind) if collection is not None else []
+        if not found:
             self.report({"ERROR"}, "This part of the place is no longer there. Import the result again.")
             return {"CANCELLED"}
-        obj.hide_viewport = obj.hide_render = not obj.hide_viewport
+        hidden = not found[0].hide_viewport
+        for obj in found:
+            obj.hide_viewport = obj.hide_render = hidden
         return {"FINISHED"}
 
 
