@@ -7,6 +7,7 @@ result lies on disk.
 from __future__ import annotations
 
 import enum
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,6 +155,7 @@ class JobQueue:
 
     def _start(self, entry: Entry) -> None:
         assert entry.job is not None
+        entry.job.started = time.monotonic()  # the time in the queue is not the job's
         self.session.start_job(entry.job)
         entry.status, entry.message = Status.RUNNING, ""
 

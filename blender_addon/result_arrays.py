@@ -19,6 +19,9 @@ from .result_files import Points, Surface, read_mesh, read_points, read_scene, r
 OPACITY, ROTATION, SCALE = "opacity", "rotation", "splat_scale"
 """Attributes of the splats' points: float 0..1, quaternion, vector (the two standard deviations in metres, and 1)."""
 
+MAX_TRIANGLES = 700_000
+"""Most triangles of one mesh object: its largest array is then copied in some 40 ms on a slow machine."""
+
 
 @dataclass
 class MeshArrays:
@@ -55,11 +58,12 @@ class CloudArrays:
 
 @dataclass
 class ResultArrays:
-    """A whole result: its folder, scene.json, mesh, points, the splats that are shown, and how many there are in all."""
+    """A whole result: its folder, scene.json, meshes (one, or strips of a large place from west to east), points, the splats
+    that are shown, and how many there are in all."""
 
     folder: Path
     scene: dict[str, Any]
-    mesh: MeshArrays
+    meshes: list[MeshArrays]
     points: CloudArrays
     splats: CloudArrays
     splats_total: int
@@ -80,7 +84,7 @@ def read_result(folder: Path, splat_cap: int) -> ResultArrays:
     surface, points, splats = (read_mesh(folder / "mesh.glb"), read_points(folder / "points.ply"),
                                read_splats(folder / "splats.ply"))
     try:
-        return ResultArrays(folder, scene, mesh_arrays(surface), point_arrays(points),
+        return ResultArrays(folder, scene, [mesh_arrays(part) for part in strips(surface)], point_arrays(points),
                             splat_arrays(splats, thin(len(splats), splat_cap)), len(splats))
     except (ValueError, IndexError, MemoryError) as e:
         raise BadInput(f"The result in {folder} cannot be used ({e}).", "Generate the place again.") from e
@@ -91,6 +95,21 @@ def thin(count: int, cap: int) -> np.ndarray:
     if count <= cap:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).permutation(count)[:cap])
+
+
+def strips(surface: Surface, largest: int = MAX_TRIANGLES) -> list[Surface]:
+    """A surface cut into strips from west to east of at most about `largest` triangles each: every one is an object that
+    Blender takes without a pause and draws only where it is in view."""
+    count = -(-len(surface.triangles) // largest)
+    if count <= 1:
+        return [surface]
+    order = np.argsort(surface.vertices[surface.triangles[:, 0], 0], kind="stable")
+    parts = []
+    for rows in np.array_split(order, count):
+        used, corner = np.unique(surface.triangles[rows], return_inverse=True)
+        parts.append(Surface(surface.vertices[used], corner.reshape(-1, 3).astype(np.int32), surface.corner_normal[rows],
+                             surface.corner_color[rows], surface.class_id[rows]))
+    return parts
 
 
 def mesh_arrays(surface: Surface) -> MeshArrays:

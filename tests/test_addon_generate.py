@@ -240,3 +240,23 @@ def test_an_import_that_fails_half_way_leaves_nothing(scene, tmp_path, monkeypat
     with pytest.raises(RuntimeError, match="moved something"):
         ops.import_result(directory=str(tmp_path / "r"))
     assert (len(bpy.data.objects), len(bpy.data.meshes), len(bpy.data.collections)) == before
+
+
+def test_a_large_mesh_comes_in_strips_that_lose_nothing(scene, tmp_path, monkeypatch):
+    arrays, files = addon.part("result_arrays"), addon.part("result_files")
+    layout = layout_mesh.read_layout(bpy.context.object)
+    fake_engine.write_town(tmp_path / "r", layout, {"seed": 1, "layout_hash": layout.hash()})
+    surface = files.read_mesh(tmp_path / "r" / "mesh.glb")
+    strips = arrays.strips(surface, 200)
+    assert len(strips) == -(-len(surface.triangles) // 200) > 1
+    corners = np.concatenate([s.vertices[s.triangles].reshape(-1, 9) for s in strips])
+    whole = surface.vertices[surface.triangles].reshape(-1, 9)
+    assert np.array_equal(corners[np.lexsort(corners.T)], whole[np.lexsort(whole.T)])
+    east = [s.vertices[s.triangles[:, 0], 0] for s in strips]
+    assert all(a.max() <= b.min() for a, b in zip(east, east[1:]))
+    monkeypatch.setattr(arrays.strips, "__defaults__", (200,))
+    ops.import_result(directory=str(tmp_path / "r"))
+    meshes = result_import.parts(place(scene), "mesh")
+    assert len(meshes) == len(strips) and not any(m.data.validate() for m in meshes)
+    ops.show_part(kind="mesh", collection=place(scene).name)
+    assert all(m.hide_viewport for m in meshes)

@@ -8,6 +8,7 @@ from ..forecast import duration
 from .common import SidebarPanel
 
 _SHOWN = 12  # results of the history that are shown; older ones lie in the results folder
+_SHADING_ICONS = {"SOLID": "SOLID", "MATERIAL": "TEXTURE"}
 _KINDS = {"retexture": ", new colours", "regenerate": ", area"}
 
 
@@ -22,6 +23,12 @@ class EARTHCRAFTER_PT_results(SidebarPanel, bpy.types.Panel):
         places = result_import.places(context.scene)
         if not places:
             self.layout.label(text="Generated places are shown here", icon="INFO")
+        elif context.space_data is not None and context.space_data.type == "VIEW_3D":
+            row = self.layout.row(align=True)
+            for text, value in (("Classes", "SOLID"), ("Colours", "MATERIAL")):
+                button = row.operator("wm.context_set_enum", text=text, icon=f"SHADING_{_SHADING_ICONS[value]}",
+                                      depress=context.space_data.shading.type == value)
+                button.data_path, button.value = "space_data.shading.type", value
         for collection in reversed(places):
             box = self.layout.box()
             row = box.row()
