@@ -146,7 +146,7 @@ def _way(way: Any, wkb: Any) -> tuple[list[np.ndarray], bool]:
     try:
         raw = bytes.fromhex(wkb.create_linestring(way, osmium.geom.use_nodes.ALL))
         return [np.frombuffer(raw, "<f8", offset=9).reshape(-1, 2)], False  # 9 bytes: order, type, count
-    except (RuntimeError, ValueError):  # a node without a place
+    except (RuntimeError, ValueError, osmium.InvalidLocationError):  # a node without a place
         pass
     pieces: list[list[tuple[float, float]]] = [[]]
     for node in way.nodes:

@@ -95,10 +95,14 @@ def ring_area(ring: np.ndarray) -> float:
 
 
 def depth(rings: list[np.ndarray]) -> float:
-    """How deep a building of these outer and inner rings [K, 2] is, in metres: the width of a wing, however it bends."""
+    """How deep a building of these outer and inner rings [K, 2] is, in metres: the width of its wings, however they bend.
+
+    It is the short side of the rectangle with the same area and the same length of walls.
+    """
     areas = [ring_area(ring) for ring in rings]
-    around = sum(float(np.hypot(*(np.roll(ring, -1, 0) - ring).T).sum()) for ring in rings)
-    return 2 * (2 * max(areas) - sum(areas)) / max(around, 1e-9)
+    area = max(2 * max(areas) - sum(areas), 0.0)
+    half = sum(float(np.hypot(*(np.roll(ring, -1, 0) - ring).T).sum()) for ring in rings) / 2
+    return float((half - np.sqrt(max(half * half - 4 * area, 0.0))) / 2)
 
 
 def building_class(tags: Tags, rings: list[np.ndarray], zone: str) -> int:
@@ -109,7 +113,7 @@ def building_class(tags: Tags, rings: list[np.ndarray], zone: str) -> int:
         zone: the landuse or kind of site around it ("residential", "industrial", "school" ...), "" where none is mapped.
     """
     area = max(ring_area(ring) for ring in rings)
-    class_id = building_kind(tags) or _by_zone(zone, area, depth(rings))
+    class_id = building_kind(tags) or _by_zone(zone, area, depth(rings), len(max(rings, key=ring_area)))
     if class_id == c.HOUSE and area > 300 and tags.get("building") == "residential":
         class_id = c.APARTMENTS  # terraces stay below: each house has its own outline
     height = building_height(tags, class_id)
@@ -121,9 +125,9 @@ def building_class(tags: Tags, rings: list[np.ndarray], zone: str) -> int:
     return class_id
 
 
-def _by_zone(zone: str, area: float, deep: float) -> int:
+def _by_zone(zone: str, area: float, deep: float, corners: int) -> int:
     """Class of a building of unknown kind; `deep`: see `depth`."""
-    if area < 45 or deep < 5.8 and area > 100 or zone in ("garages", "allotments") and area < 120:
+    if area < 45 or deep < 7.2 and area > 100 and corners <= 6 or zone in ("garages", "allotments") and area < 120:
         return c.STRUCTURE  # sheds, huts and rows of garages
     if zone in ("industrial", "railway", "port", "depot", "quarry", "landfill", "works", "wastewater_plant", "water_works",
                 "military", "construction", "brownfield"):
@@ -136,7 +140,7 @@ def _by_zone(zone: str, area: float, deep: float) -> int:
         return c.HOUSE
     if zone == "":
         return c.INDUSTRIAL  # large and outside of any settlement: barns and halls
-    return c.APARTMENTS if deep <= 12.5 else c.COMMERCIAL
+    return c.APARTMENTS if deep <= 18 else c.COMMERCIAL
 
 
 def crown_radius(tags: Tags) -> float:
