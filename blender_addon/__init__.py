@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import bpy
 
-from . import (engine_service, handlers, operators, palette_icons, preferences, properties, region_view, thumbnails,
-               tool_settings, ui)
+from . import (engine_service, handlers, operators, palette_icons, preferences, properties, region_view, settling,
+               thumbnails, tool_settings, ui)
 
 
 def register() -> None:
@@ -16,6 +16,7 @@ def register() -> None:
     bpy.utils.register_class(preferences.EarthCrafterPreferences)
     properties.register()
     tool_settings.register()
+    settling.register()
     operators.register()
     ui.register()
     region_view.register()
@@ -29,6 +30,7 @@ def unregister() -> None:
     engine_service.unregister()
     ui.unregister()
     operators.unregister()
+    settling.unregister()
     tool_settings.unregister()
     properties.unregister()
     palette_icons.unregister()

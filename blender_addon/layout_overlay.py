@@ -72,7 +72,7 @@ class LayoutOverlay:
 
     def _draw(self) -> None:
         obj = bpy.data.objects.get(self._name)
-        if obj is None:
+        if obj is None or not obj.visible_get(view_layer=bpy.context.view_layer, viewport=bpy.context.space_data):
             return
         shader = gpu.shader.from_builtin("UNIFORM_COLOR")
         for vertices in self._cells[len(self._batches):]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import layout_mesh, view_place
+from .. import layout_mesh, settling, view_place
 from ..earthcrafter_core.errors import EarthCrafterError
 from ..earthcrafter_core.scene import shapes
 from ..earthcrafter_core.scene.classes import CLASSES
@@ -39,7 +39,7 @@ class EARTHCRAFTER_OT_stroke(LayoutOperator, bpy.types.Operator):
         self._layout = obj.name
         self._previous: shapes.Point | None = None
         self._shape, self._cell_size = layout_mesh.grid_shape(obj), layout_mesh.cell_size(obj)
-        self._overlay = LayoutOverlay(obj, self._shape, self._cell_size, paint.class_id)
+        self._overlay: LayoutOverlay | None = LayoutOverlay(obj, self._shape, self._cell_size, paint.class_id)
         self._dab(context, event, obj)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -62,7 +62,7 @@ class EARTHCRAFTER_OT_stroke(LayoutOperator, bpy.types.Operator):
     def _dab(self, context: bpy.types.Context, event: bpy.types.Event, obj: bpy.types.Object) -> None:
         """Paint from the stroke's last place to the mouse; a place off the plane breaks the stroke."""
         place = view_place.event_place(context, event, obj)
-        if place is not None:
+        if place is not None and self._overlay is not None:
             settings = tool_settings(context)
             radius = settings.brush_radius * (max(event.pressure, 0.05) if settings.use_pressure else 1.0)
             points = [place] if self._previous is None else [self._previous, place]
@@ -73,17 +73,22 @@ class EARTHCRAFTER_OT_stroke(LayoutOperator, bpy.types.Operator):
 
     def _commit(self, obj: bpy.types.Object) -> set[str]:
         """Write the stroke; no step of undo where no cell changed."""
+        later = self._shape[0] * self._shape[1] >= settling.MANY_CELLS
         try:
-            count = layout_mesh.apply(obj, self._stroke)
+            count = layout_mesh.apply(obj, self._stroke, show=not later)
         except EarthCrafterError as e:
             return report(self, e)
         if not count:
             return {"CANCELLED"}
+        if later and self._overlay is not None:
+            settling.keep(obj.name, self._overlay)
+            self._overlay = None
         self.report({"INFO"}, f"{count} cells are now {CLASSES[self._stroke.paint.class_id].label}.")
         return {"FINISHED"}
 
     def _end(self, context: bpy.types.Context, result: set[str]) -> set[str]:
-        self._overlay.end()
+        if self._overlay is not None:
+            self._overlay.end()
         if context.area is not None:
             context.area.tag_redraw()
         return result

@@ -30,6 +30,7 @@ def test_classes_round_trip_and_faces_lie_where_the_cells_are():
     assert np.array_equal(layout_mesh.read_classes(obj), ids)
     face = obj.data.polygons[2 * 9 + 4]  # row 2 from the north, column 4
     assert tuple(face.center[:2]) == pytest.approx(((4 + 0.5) * 3, (7 - 2 - 0.5) * 3))
+    assert not obj.data.validate() and len(obj.data.edges) == 8 * 9 + 7 * 10  # nothing had to be mended
     assert face.normal.z > 0.99 and face.material_index == ids[2, 4]
     assert obj.data.materials[ids[2, 4]].name.startswith("Layout ")
 

@@ -6,6 +6,7 @@ import bpy
 from .. import layout_mesh
 from ..class_materials import class_by_name
 from ..earthcrafter_core.scene.classes import CLASSES
+from ..palette_icons import icon_id
 from ..tool_settings import GROUPS, QUICK_CLASSES, tool_settings
 from .common import SidebarPanel
 
@@ -89,8 +90,8 @@ class EARTHCRAFTER_PT_palette(_LayoutPanel, bpy.types.Panel):
     bl_order = 0
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:
-        """The chosen class stays readable when the palette is folded."""
-        self.layout.label(text=class_by_name(tool_settings(context).paint_class).label)
+        """The chosen class stays to be seen when the palette is folded."""
+        self.layout.label(text="", icon_value=icon_id(class_by_name(tool_settings(context).paint_class)))
 
     def draw(self, context: bpy.types.Context) -> None:
         """Buttons with the classes' colours, grouped by kind; the key of those that have one."""
