@@ -143,6 +143,7 @@ def _generate(args: argparse.Namespace) -> None:
     if kept is not None:
         read_scene(kept)
     layout = None if args.retexture or args.again else _layout_of(args)
+    region = (0, 0, 0, 0) if args.region is None or layout is None else _region_of(args.region, layout)
     from .pipeline import Settings, again, generate, regenerate, retexture
     settings = Settings(seed=args.seed, steps=args.steps, guidance=args.guidance, device=args.device,
                         voxel_size=args.voxel_size, relief="flat" if args.elevation == "flat" else "generated",
@@ -154,7 +155,6 @@ def _generate(args: argparse.Namespace) -> None:
         elif layout is None:
             scene = retexture(args.retexture, args.out, settings, progress=progress)
         elif args.base is not None:
-            region = _region_of(args.region, layout)
             scene = regenerate(args.base, layout, region, args.out, settings, progress=progress, layout_source=source)
         else:
             scene = generate(layout, args.out, settings, progress=progress, layout_source=source)

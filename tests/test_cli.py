@@ -22,13 +22,15 @@ def calls(monkeypatch):
     from earthcrafter_core import pipeline
     made = []
 
-    def record(first, out, settings, *, progress=None, cancel=None):
-        progress("coarse", 1, 2, 0.5)
-        made.append((first, out, settings))
+    def record(*given, progress=None, cancel=None, layout_source=""):
+        progress("coarse", 1, 2, 0.5, 3.0)
+        made.append(given)
         return {"stages": {"load": {"seconds": 1.0}}, "counts": {"voxels": 1, "splats": 4}}
 
     monkeypatch.setattr(pipeline, "generate", record)
     monkeypatch.setattr(pipeline, "retexture", record)
+    monkeypatch.setattr(pipeline, "regenerate", record)
+    monkeypatch.setattr(pipeline, "again", record)
     return made
 
 
@@ -63,6 +65,20 @@ def test_retexture_needs_a_result(tmp_path, calls, capsys):
     (tmp_path / "scene.json").write_text("{}")
     assert cli.main(["generate", "--retexture", str(tmp_path), "--seed", "4", "-o", str(tmp_path / "out")]) == 0
     assert calls[0][2].seed == 4
+
+
+def test_again_and_a_rectangle_need_a_result(layout, tmp_path, calls, capsys):
+    assert "scene.json" in fails(capsys, 2, "generate", "--again", tmp_path, "-o", tmp_path / "out")
+    (tmp_path / "scene.json").write_text("{}")
+    assert cli.main(["generate", "--again", str(tmp_path), "-o", str(tmp_path / "out")]) == 0
+    assert calls[0] == (tmp_path, tmp_path / "out")
+    part = ["generate", layout, "--cell-size", "2", "--base", tmp_path, "-o", tmp_path / "out", "--region"]
+    assert cli.main([str(w) for w in [*part, "3,0,8.5,4"]]) == 0
+    capsys.readouterr()
+    assert calls[1][0] == tmp_path and calls[1][2] == (14, 1, 16, 5)  # 16 rows of 2 m: y 0..4 m are the last two
+    assert "rectangle" in fails(capsys, 2, *part, "3,0,8")
+    assert "empty" in fails(capsys, 2, *part, "3,0,3,4")
+    assert "belong together" in fails(capsys, 2, *part[:-1])
 
 
 @pytest.mark.parametrize("make", [

@@ -7,7 +7,7 @@ import pytest
 from earthcrafter_core import pipeline
 from earthcrafter_core.convert.files import read_splats, read_voxels
 from earthcrafter_core.errors import BadInput, Cancelled, WeightsError
-from earthcrafter_core.pipeline import Models, Planes, Settings, generate, retexture
+from earthcrafter_core.pipeline import Models, Planes, Settings, again, generate, retexture
 from earthcrafter_core.scene import classes as sem
 from earthcrafter_core.scene.layout import Layout
 from earthcrafter_core.weights import store
@@ -60,8 +60,9 @@ def test_every_column_holds_a_voxel_and_nothing_lies_outside(scene):
 
 
 def test_progress_only_grows_and_ends(scene):
-    fractions = [p[3] for p in scene[2]]
+    fractions, left = [p[3] for p in scene[2]], [p[4] for p in scene[2]]
     assert fractions == sorted(fractions) and fractions[-1] == pytest.approx(1.0, abs=0.01)
+    assert min(left) >= 0 and left[-1] < 0.01
 
 
 def test_same_seed_same_scene_and_another_differs(scene, models, tmp_path):
@@ -79,6 +80,26 @@ def test_retexture_keeps_the_structure(scene, models, tmp_path):
     a, b = read_voxels(scene[0]), read_voxels(tmp_path / "d")
     assert np.array_equal(a.coords, b.coords) and np.array_equal(a.class_id, b.class_id)
     assert not np.array_equal(a.rgb, b.rgb)
+
+
+def test_a_result_can_be_made_again_from_its_folder_alone(models, tmp_path):
+    layout = small_town()
+    hint = np.where(layout.class_id == sem.HOUSE, 7, np.nan).astype(np.float32)
+    told = Settings(seed=5, steps=2, guidance=1.5, voxel_size=2.0, relief="flat")
+    generate(Layout(layout.class_id, 2.0, hint), tmp_path / "a", told, models=models, layout_source="by hand")
+    retexture(tmp_path / "a", tmp_path / "t", Settings(seed=6, steps=2), models=models)
+    for name in "at":
+        again(tmp_path / name, tmp_path / f"{name}2", models=models)
+        for file in FILES - {"scene.json"}:
+            assert (tmp_path / name / file).read_bytes() == (tmp_path / f"{name}2" / file).read_bytes(), (name, file)
+    first, second = (json.loads((tmp_path / name / "scene.json").read_text()) for name in ("a", "a2"))
+    for scene in (first, second):
+        del scene["stages"]
+    assert first == second and first["layout_source"] == "by hand" and first["settings"]["voxel_size"] == 2
+    scene = json.loads((tmp_path / "a" / "scene.json").read_text())
+    (tmp_path / "a" / "scene.json").write_text(json.dumps(scene | {"weights": "others"}))
+    with pytest.raises(BadInput, match="other weights"):
+        again(tmp_path / "a", tmp_path / "x", models=models)
 
 
 def test_cancel_leaves_nothing(models, tmp_path):

@@ -4,12 +4,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from ..scene import classes as sem
 from ..scene.splats import Splats
 from ..scene.voxels import VoxelScene
 from .drape import upright_splats
 
+FADE, NEAR = 20.0, 4.0  # metres: how far into what is new its colours change, and over which they are compared
+LEAST = 1e-3  # share of the ground nearby that must be of a class for its colours to be compared
 SIDES = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
 
 
@@ -61,6 +65,35 @@ def fill_seam(coords: np.ndarray, anew: np.ndarray) -> Fill:
     said = np.array([made[p] for p in places], np.int64).reshape(-1, 3)
     normal = np.column_stack([said[:, 1:], np.zeros(len(said))]).astype(np.float32)
     return Fill(np.array(places, np.int64).reshape(-1, 3), said[:, 0], normal)
+
+
+def join_colours(coords: np.ndarray, class_id: np.ndarray, rgb: np.ndarray, anew: np.ndarray, voxel_size: float) -> np.ndarray:
+    """What to add to the new voxels' colours so that ground of one class shows no border: the difference on both sides of it,
+    less and less over FADE metres; float32 [N, 3], 0 elsewhere.
+
+    Args:
+        coords: int [N, 3]. class_id: uint8 [N]. rgb: uint8 [N, 3]. anew: bool [X, Y] columns that were made anew.
+    """
+    out = np.zeros(rgb.shape, np.float32)
+    x, y, _ = coords.T
+    away = ndimage.distance_transform_edt(anew) * voxel_size
+    t = np.clip(away / FADE, 0, 1)
+    fade = 1 - t * t * (3 - 2 * t)
+    for c in np.intersect1d(sem.GROUND_IDS, class_id):
+        rows = np.flatnonzero(class_id == c)
+        new = anew[x[rows], y[rows]]
+        means, weights = [], []
+        for side in (rows[~new], rows[new]):
+            planes = [np.bincount(x[side] * anew.shape[1] + y[side], v, anew.size).reshape(anew.shape)
+                      for v in (np.ones(len(side)), *rgb[side].T.astype(float))]
+            weight, *sums = (ndimage.gaussian_filter(p, NEAR / voxel_size, mode="constant") for p in planes)
+            weights.append(weight)
+            means.append(np.stack([s / np.maximum(weight, 1e-9) for s in sums], 2))
+        there = (weights[0] > LEAST) & (weights[1] > LEAST)
+        change = np.where(there[..., None], means[0] - means[1], 0) * fade[..., None]
+        own = rows[new]
+        out[own] = change[x[own], y[own]]
+    return out
 
 
 def close_seam(scene: VoxelScene, splats: Splats, anew: np.ndarray) -> tuple[VoxelScene, Splats]:

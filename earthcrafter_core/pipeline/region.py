@@ -18,13 +18,13 @@ from ..convert.drape import drape, seen_from_above
 from ..convert.files import SPLATS, check_writable, read_layout_of, read_scene, read_splats, read_structure, read_voxels
 from ..convert.preview import preview_of_cells
 from ..convert.relief import KeptRelief, continued, find_bodies, known_bodies
-from ..convert.seam import close_seam, fill_seam
+from ..convert.seam import close_seam, fill_seam, join_colours
 from ..errors import BadInput
 from ..scene import classes as sem
 from ..scene.layout import Layout, resample
 from ..scene.needs import CELL, TILE
 from ..scene.preview import Preview
-from ..scene.splats import Splats
+from ..scene.splats import SH_C0, Splats
 from ..scene.voxels import VoxelScene, flat_origin
 from ..tiling import Window
 from .canvas import Planes
@@ -168,6 +168,7 @@ def regenerate(base: Path, layout: Layout, region: tuple[int, int, int, int], ou
         structure, sampled, origin = _structure(before, composed, place, models, run, preview)
         known = KnownTexture(origin >= 0, before.latents.texture_latent[origin].astype(np.float32), before.latents.rgb[origin])
         splats, rgb, latent = make_texture(structure, models, run, known)
+        splats, rgb = _joined_colours(structure, splats, rgb, place, settings.voxel_size)
         if preview is not None:
             preview("colours", _moved(structure_preview(structure, rgb, settings.voxel_size), place, settings))
         size = settings.voxel_size
@@ -318,6 +319,17 @@ def _moved(preview: Preview, place: Place, settings: Settings) -> Preview:
 
 
 # ------------------------------------------------------------------------------------------------------------ composite
+
+def _joined_colours(structure: Structure, splats: Splats, rgb: np.ndarray, place: Place, voxel_size: float,
+                    ) -> tuple[Splats, np.ndarray]:
+    """Splats and voxels' colours of the canvas without a border on lawns, roads and water."""
+    change = join_colours(structure.coords, structure.class_id, rgb, place.rows()[::-1].T, voxel_size)
+    n = len(structure.coords)
+    each = len(splats) // (n + len(structure.corner))  # those of corners' second walls follow
+    sh = splats.sh.copy()
+    sh[:each * n, 0] += np.repeat(change, each, 0) / (255 * SH_C0)
+    return replace(splats, sh=sh), np.clip(rgb + change + 0.5, 0, 255).astype(np.uint8)
+
 
 def _composite(before: Base, voxels: VoxelScene, splats: Splats, place: Place) -> tuple[VoxelScene, Splats]:
     """The result's draped scene with the canvas's in the cells that are made anew, steps between them closed."""
