@@ -27,7 +27,7 @@ def _wait() -> Any:
 
 
 class _Source:
-    """Mix-in: asks the engine for a layout; `source` and `options` say for which."""
+    """Mix-in: asks the engine for a layout; `source` and `request` say for which."""
 
     bl_options = {"REGISTER"}
     source = ""
@@ -40,14 +40,14 @@ class _Source:
             return False
         return True
 
-    def options(self) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
         """The source's options, see data/layout_sources.make_layout. Raises EarthCrafterError."""
         raise NotImplementedError
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Ask the engine."""
         try:
-            return engine_service.start_layout(self.source, self.options(), self.wait)  # type: ignore[attr-defined]
+            return engine_service.start_layout(self.source, self.request(), self.wait)  # type: ignore[attr-defined]
         except EarthCrafterError as e:
             return report(self, e)  # type: ignore[arg-type]
 
@@ -92,7 +92,7 @@ class EARTHCRAFTER_OT_new_preset(_Source, bpy.types.Operator):
         """Ask what and how large."""
         return context.window_manager.invoke_props_dialog(self)
 
-    def options(self) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
         """Preset, seed and size."""
         return {"name": self.preset, "seed": self.seed, "width": self.width, "height": self.height,
                 "cell_size": self.cell_size}
@@ -121,7 +121,7 @@ class EARTHCRAFTER_OT_import_osm(_File, bpy.types.Operator):
                     "the model decides")
     wait: _wait()  # type: ignore[valid-type]
 
-    def options(self) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
         """File, place and size."""
         place = parse_place(self.center)
         return {"path": self.path(MAP_SUFFIXES), "center": None if place is None else list(place), "size": self.size,
@@ -141,7 +141,7 @@ class EARTHCRAFTER_OT_import_lidar(_File, bpy.types.Operator):
     cell_size: _cell_size()  # type: ignore[valid-type]
     wait: _wait()  # type: ignore[valid-type]
 
-    def options(self) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
         """File and cell size."""
         return {"path": self.path(SURVEY_SUFFIXES), "cell_size": self.cell_size}
 
