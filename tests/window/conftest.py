@@ -36,5 +36,6 @@ def window(extension):
         pytest.skip(f"no real window: {e}")
     try:
         yield opened
+        assert not opened.complaints()
     finally:
         opened.close()

@@ -105,6 +105,7 @@ class Window:
     def __init__(self, extension: Path, folder: Path):
         self._extension, self._folder = extension, folder
         self.pids: dict[str, int] = {}
+        self._log = Path(os.devnull)
 
     def __enter__(self) -> Window:
         _close_abandoned()
@@ -112,8 +113,9 @@ class Window:
             shutil.rmtree(made, ignore_errors=True)
             made.mkdir(parents=True)
         try:
-            self._tool("start", "--extension", str(self._extension), "--mount", str(ROOT), sys.base_prefix,
-                       timeout=START_SECONDS)
+            said = self._tool("start", "--extension", str(self._extension), "--mount", str(ROOT), sys.base_prefix,
+                              timeout=START_SECONDS)
+            self._log = Path(said.rpartition("log in ")[2].strip() or os.devnull)
             self.pids = _state()
             self.py((Path(__file__).with_name("inside.py")).read_text(encoding="utf-8"))
             self.py(f"set_up({sys.executable!r}, {str(self._folder)!r})")
@@ -156,8 +158,11 @@ class Window:
 
     def log(self) -> str:
         """What Blender wrote."""
-        logs = sorted(tool_module().BASE.glob("blender*.log"), key=lambda path: path.stat().st_mtime)
-        return logs[-1].read_text(errors="replace") if logs else ""
+        return self._log.read_text(errors="replace")
+
+    def complaints(self) -> list[str]:
+        """Lines of the log in which Blender tells of an exception in Python."""
+        return [line[:300] for line in self.log().splitlines() if "Python script error" in line or "Error: Python" in line]
 
     def _tool(self, *arguments: str, timeout: float = 60) -> str:
         """Call the tool as a program; its output. Raises WindowError."""
@@ -187,11 +192,11 @@ class Window:
         lines = self.py(f"import json\nprint('=>' + json.dumps({expression}))", timeout).splitlines()
         return json.loads(next(line[2:] for line in reversed(lines) if line.startswith("=>")))
 
-    def wait(self, expression: str, seconds: float, what: str) -> Any:
-        """Ask until the answer is true; it. Raises WindowError."""
+    def wait(self, expression: str, seconds: float, what: str, hopeless: str = "False") -> Any:
+        """Ask until the answer is true; it. Raises WindowError, at once where the expression `hopeless` is true."""
         end = time.monotonic() + seconds
         while not (answer := self.ask(expression)):
-            if time.monotonic() > end:
+            if time.monotonic() > end or self.ask(hopeless):
                 raise WindowError(f"not within {seconds:.0f} s: {what}; {self.ask('told()')}")
             time.sleep(0.2)
         return answer

@@ -185,6 +185,7 @@ class Watch:
         called = f"{owner.__name__.rpartition('.')[2]}.{name}"
 
         def timed(*arguments, **options):
+            """Calls the function, and takes the time."""
             begun = time.perf_counter()
             if called == "EARTHCRAFTER_OT_generate.execute":
                 self.start, self.marks, self.gaps, self.own = begun, {}, [], {}
@@ -195,7 +196,11 @@ class Watch:
             finally:
                 self.own[called] = max(self.own.get(called, 0.0), time.perf_counter() - begun)
 
-        setattr(owner, name, timed)
+        # Blender passes as many arguments as the function's code names
+        signatures = {2: lambda self, context: timed(self, context),
+                      3: lambda self, context, event: timed(self, context, event)}
+        is_blenders = isinstance(owner, type) and issubclass(owner, bpy.types.Panel | bpy.types.Operator)
+        setattr(owner, name, signatures[inner.__code__.co_argcount] if is_blenders else timed)
 
     def tick(self):
         """The timer."""

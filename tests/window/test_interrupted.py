@@ -23,7 +23,8 @@ def start(window: harness.Window, steps: int = 25) -> None:
     window.py("bpy.ops.earthcrafter.paint_rectangle('EXEC_DEFAULT', True, paint_class='house', corner=(8, 8), "
               "opposite=(20, 20))")
     window.py(f"bpy.context.scene.earthcrafter.steps = {steps}; bpy.ops.earthcrafter.generate('INVOKE_DEFAULT')")
-    window.wait("session().job is not None and session().job.step > 1", 120, "the job runs")
+    window.wait("session().job is not None and session().job.step > 1", 120, "the job runs",
+                "session().error is not None")
     window.over_view()
 
 

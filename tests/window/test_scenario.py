@@ -20,6 +20,7 @@ HOUSE_CORNERS = [(20.0, 30.0), (44.0, 30.0), (44.0, 46.0), (20.0, 46.0)]
 BRUSH_RADIUS = 3.0
 AREA_CORNERS = [(40.0, 28.0), (60.0, 12.0)]  # of the rectangle that is made anew, metres
 RIM = 8  # metres around it that may change: one cell of the coarse grid
+FAILED = "session().error is not None"
 SLOW_STEPS = 200  # long enough to be cancelled
 
 
@@ -111,7 +112,7 @@ def test_paint_generate_cancel_undo_regenerate(window):
     window.py(f"bpy.context.scene.earthcrafter.steps = {SLOW_STEPS}")
     button = window.button("bpy.ops.earthcrafter.generate(")
     window.click(*button)
-    window.wait("session().job is not None and session().job.step > 2", 120, "the first job runs")
+    window.wait("session().job is not None and session().job.step > 2", 120, "the first job runs", FAILED)
     window.click(*window.button("bpy.ops.earthcrafter.cancel(", near=button))
     window.wait("session().job is None", 30, "the job is cancelled")
     marks = window.ask("watch.figures()['marks_s']")
@@ -123,10 +124,11 @@ def test_paint_generate_cancel_undo_regenerate(window):
     window.py("bpy.context.scene.earthcrafter.steps = 25")
     time.sleep(1)
     window.click(*window.button("bpy.ops.earthcrafter.generate(", near=button))
-    window.wait("service().view.arrays is not None", 120, "something is seen")
+    window.wait("'preview' in watch.marks or places()", 120, "something is seen", FAILED)
     window.shot("generating")
-    window.wait("places()", 240, "the place comes in")
-    figures["generate"] = window.ask("watch.figures()")
+    window.wait("places()", 240, "the place comes in", FAILED)
+    figures["generate"] = seen = window.ask("watch.figures()")
+    assert seen["marks_s"]["preview"] < seen["marks_s"]["place"], "the scene appears as it comes"
     assert window.ask("len(places())") == 1 and not window.ask("service().is_busy()")
     first = window.results[0]
     assert (np.load(first / "layout.npz")["class_id"] == house).all()
@@ -142,7 +144,7 @@ def test_paint_generate_cancel_undo_regenerate(window):
     window.drag(window.ask(f"to_screen({AREA_CORNERS})"))
     area = tuple(window.ask("chosen_area()"))
     window.py("bpy.ops.earthcrafter.regenerate('INVOKE_DEFAULT')")
-    window.wait("places()", 240, "the rectangle comes in")
+    window.wait("places()", 240, "the rectangle comes in", FAILED)
     figures["regenerate"] = window.ask("watch.figures()")
     time.sleep(1)
     window.shot("regenerated")
