@@ -8,6 +8,7 @@ import bpy
 
 from . import layout_mesh, result_import
 from .earthcrafter_core.errors import BadInput
+from .earthcrafter_core.scene.layout import Layout
 from .engine_session import Job
 from .history import History, Record
 from .job_queue import Entry, Target
@@ -29,16 +30,21 @@ def target_of(context: bpy.types.Context, obj: bpy.types.Object, beside: int = 0
     return Target(obj.session_uid, obj.name, context.scene.name, layout_mesh.layout_id(obj), beside)
 
 
+def _layout(context: bpy.types.Context, obj: bpy.types.Object) -> Layout:
+    """The layout as it is; an elevation that came with it stays behind where a flat relief is asked for."""
+    return layout_mesh.read_layout(obj, elevation=context.scene.earthcrafter.relief != "flat")
+
+
 def generate_entry(context: bpy.types.Context, obj: bpy.types.Object, seed: int, beside: int = 0) -> Entry:
     """The whole layout, generated. Raises BadInput."""
-    job = Job(layout_mesh.read_layout(obj), settings_of(context.scene, seed), results_folder(preferences()),
+    job = Job(_layout(context, obj), settings_of(context.scene, seed), results_folder(preferences()),
               terrain=layout_mesh.terrain_of(obj, context), previews=True, layout_source=obj.name)
     return _entry(f"{obj.name}, seed {seed}", job, target_of(context, obj, beside))
 
 
 def regenerate_entry(context: bpy.types.Context, obj: bpy.types.Object, base: Path, region: Region, seed: int) -> Entry:
     """A rectangle of the layout, generated again; the rest is that of `base`. Raises BadInput."""
-    job = Job(layout_mesh.read_layout(obj), settings_of(context.scene, seed), results_folder(preferences()), base=base,
+    job = Job(_layout(context, obj), settings_of(context.scene, seed), results_folder(preferences()), base=base,
               region=region, terrain=layout_mesh.terrain_of(obj, context), previews=True, layout_source=obj.name)
     return _entry(f"{obj.name}, area, seed {seed}", job, target_of(context, obj))
 
@@ -72,7 +78,7 @@ def again(context: bpy.types.Context, entry: Entry) -> Entry:
     settings = dict(asked.get("settings", {}))
     kind, base = asked.get("kind"), Path(asked.get("base", ""))
     region = asked.get("region")
-    job = Job(None if kind == "retexture" else layout_mesh.read_layout(obj), settings, results_folder(preferences()),
+    job = Job(None if kind == "retexture" else _layout(context, obj), settings, results_folder(preferences()),
               scene=base if kind == "retexture" else None, base=base if kind == "regenerate" else None,
               region=tuple(region) if region else None, terrain=layout_mesh.terrain_of(obj, context), previews=True,
               layout_source=obj.name)

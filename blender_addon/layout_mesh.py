@@ -142,7 +142,7 @@ def check_editable(obj: bpy.types.Object) -> None:
     """Raises BadInput where the layout cannot be painted: no grid, in Edit Mode, or linked from a library."""
     if obj.mode != "OBJECT":
         raise BadInput(f"The layout {obj.name} is in another mode.", "Go to Object Mode first.")
-    if obj.data.library is not None:
+    if not obj.data.is_editable:
         raise BadInput(f"The layout {obj.name} is linked from another file.",
                        "Make it local first (Object > Relations > Make Local > Selected Objects and Data).")
     check_grid(obj)

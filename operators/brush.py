@@ -14,16 +14,21 @@ from ..earthcrafter_core.scene.classes import CLASSES
 from ..earthcrafter_core.scene.stroke import Stroke, runs
 from ..layout_overlay import LayoutOverlay
 from ..tool_settings import chosen_paint, tool_settings
-from .common import LayoutOperator, register_classes, report, unregister_classes
+from .common import register_classes, report, unregister_classes
 from .gesture import in_view, visible_layout
 
 
-class EARTHCRAFTER_OT_stroke(LayoutOperator, bpy.types.Operator):
+class EARTHCRAFTER_OT_stroke(bpy.types.Operator):
     """Paint the layout while the button is down. Ctrl or Shift: unpaint; Esc or right click: give the stroke up"""
 
     bl_idname = "earthcrafter.stroke"
     bl_label = "Paint Stroke"
-    bl_options = {"UNDO", "BLOCKING"}
+    bl_options = {"UNDO", "BLOCKING", "INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs Object Mode; what else is missing is said when the button is pressed."""
+        return context.mode == "OBJECT"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Begin at the mouse."""

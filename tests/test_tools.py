@@ -286,3 +286,12 @@ def test_the_icons_of_tools_and_panels_exist():
     assert used and used <= icons
     folder = Path(bpy.utils.system_resource("DATAFILES", path="icons"))
     assert all((folder / f"{tool.bl_icon}.dat").is_file() for tool in ui_tools._TOOLS)
+
+
+def test_a_flat_relief_leaves_the_layouts_elevation_behind():
+    jobs, scene = addon.part("jobs"), bpy.context.scene.earthcrafter
+    obj = layout_mesh.new_layout("survey", np.full((8, 8), LAWN, np.uint8), 1.0, elevation=np.ones((8, 8), np.float32))
+    bpy.context.collection.objects.link(obj)
+    assert jobs.generate_entry(bpy.context, obj, 1).job.layout.elevation is not None
+    scene.relief = "flat"
+    assert jobs.generate_entry(bpy.context, obj, 1).job.layout.elevation is None

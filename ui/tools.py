@@ -11,6 +11,7 @@ import bpy
 from .. import brush_outline
 from ..class_materials import class_by_name
 from ..earthcrafter_core.scene.classes import CLASSES
+from ..layout_mesh import active_layout
 from ..tool_settings import GROUPS, QUICK_CLASSES, tool_settings
 
 _DIGITS = ("ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE", "ZERO")
@@ -68,6 +69,10 @@ class _Tool:
 def draw_tool_settings(context: bpy.types.Context, layout: bpy.types.UILayout, own: tuple[str, ...]) -> None:
     """Settings for the tool header, or for a panel."""
     settings = tool_settings(context)
+    if active_layout(context) is None:
+        layout.label(text="There is no layout to paint on", icon="INFO")
+        layout.operator("earthcrafter.new_layout", icon="ADD")
+        return
     layout.prop(settings, "paint_class", text="")
     for name in own:
         if name == "use_pressure":
