@@ -69,14 +69,18 @@ class ChildTask:
                 raise EngineError(f"{words[0]} could not be started ({e.strerror or e}).", "Choose another Python.",
                                   "python") from e
             self._process = process
-            if self._cancelled.is_set():
-                self._end_child()
-            assert process.stdout is not None
-            with process.stdout as lines:
-                for line in lines:
-                    log.write(line)
-                    on_line(line)
-            status = process.wait()
+            try:
+                if self._cancelled.is_set():
+                    processes.end_tree(process)
+                assert process.stdout is not None
+                with process.stdout as lines:
+                    for line in lines:
+                        log.write(line)
+                        on_line(line)
+                status = process.wait()
+            finally:  # whatever happened here, no child stays
+                processes.end_tree(process)
+                process.wait()
         self._process = None
         if self._cancelled.is_set():
             raise Cancelled()

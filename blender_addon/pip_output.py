@@ -1,6 +1,7 @@
 """What pip prints, as progress and as one sentence with its remedy. No bpy."""
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -106,17 +107,26 @@ class PipProgress:
         self._show(text, begin + (end - begin) * part)
 
     def _installed(self) -> list[str]:
-        return [_normal(p.name.split("-")[0]) for folder in ("lib/python*", "Lib")
-                for p in self._environment.glob(f"{folder}/site-packages/*.dist-info")]
+        folders = [*_entries(self._environment / "lib"), self._environment / "Lib"]
+        return [_normal(p.name.split("-")[0]) for folder in folders for p in _entries(folder / "site-packages")
+                if p.name.endswith(".dist-info")]
 
     def _fetched_mb(self) -> float:
         total = 0
-        for file in self._environment.glob("tmp/pip-*/*"):
+        for file in [f for folder in _entries(self._environment / "tmp") for f in _entries(folder)]:
             try:
                 total += file.stat().st_size
             except OSError:
                 pass  # pip has just moved it
         return total / 1e6
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What a folder holds; nothing where it is none, or has just gone: pip works in it."""
+    try:
+        return [folder / name for name in os.listdir(folder)]
+    except OSError:
+        return []
 
 
 def explain(lines: list[str], status: int, offline: bool) -> EarthCrafterError:

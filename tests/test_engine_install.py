@@ -349,3 +349,19 @@ def test_the_report_holds_versions_steps_and_the_last_lines():
     for words in ("Blender: 5.2", "[ok] import: torch 2.13.0", "[FAILED] tile", "cores: 2", "Traceback: oh"):
         assert words in text
     assert "not run" in self_test.report_text(None, {})
+
+
+def test_a_task_that_goes_wrong_leaves_no_child(tmp_path):
+    task_module = bare.part("child_task")
+
+    class Task(task_module.ChildTask):
+        def work(self):
+            def wrong(_line):
+                raise FileNotFoundError("oh")
+
+            code = "import time; print(1, flush=True); time.sleep(60)"
+            self.call([sys.executable, "-c", code], dict(os.environ), tmp_path, wrong)
+
+    task = Task(tmp_path / "log")
+    task.start()
+    assert task.join(10) and task.error.kind == "internal" and "FileNotFoundError" in task.error.message and not zombies()
