@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from earthcrafter_core.convert.layout_io import read_class_ids, read_elevation, read_layout, write_layout
+from earthcrafter_core.convert.layout_io import (layout_from_image, read_class_ids, read_elevation, read_layout,
+                                                  write_layout)
 from earthcrafter_core.errors import BadInput, WriteError
 from earthcrafter_core.scene import classes as sem
 from earthcrafter_core.scene.layout import MAX_CELLS, Layout
@@ -131,3 +132,100 @@ def test_written_layouts_come_back(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(WriteError):
         write_layout(tmp_path / "file" / "l.png", layout)
+
+
+def test_pictures_by_the_palette_say_what_did_not_map(tmp_path):
+    pixels = sem.PALETTE[IDS].copy()
+    pixels[1, 4] = sem.PALETTE[sem.ROAD] + 1
+    pixels[0, 0] = (1, 99, 2)
+    (tmp_path / "l.png").write_bytes(png(pixels))
+    made = layout_from_image(tmp_path / "l.png")
+    expected = IDS.copy()
+    expected[1, 4] = expected[0, 0] = sem.UNPAINTED
+    assert np.array_equal(made.layout.class_id, expected)
+    assert made.report == ["2 pixels (7.7 %) have colours that stand for no class and stay unpainted: #016302 (1), #4e4e4e "
+                           "(1); a tolerance takes the nearest class for colours that are nearly right."]
+    nearly = layout_from_image(tmp_path / "l.png", tolerance=3)
+    assert nearly.layout.class_id[1, 4] == sem.ROAD and "#016302 (1)." in nearly.report[0]
+
+
+@pytest.mark.parametrize("name,text", [
+    ("m.json", '{"#FF0000": "house", "#00ff00": 12, "#0000ff": "Water"}'),
+    ("m.csv", "colour,class\n#ff0000,house\n#00ff00,lawn\n#0000ff,22\n"),
+    ("m.csv", "#ff0000;house\n#00ff00;lawn\n#0000ff;water\n")])
+def test_mapping_tables_of_colours(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    (tmp_path / "p.png").write_bytes(png(np.array([[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (0, 0, 0)]], np.uint8)))
+    made = layout_from_image(tmp_path / "p.png", 2.0, tmp_path / name)
+    assert made.layout.class_id.tolist() == [[sem.HOUSE, sem.LAWN], [sem.WATER, 0]] and made.layout.cell_size == 2.0
+    assert "1 pixels (25.0 %)" in made.report[0] and "#000000 (1)" in made.report[0]
+
+
+@pytest.mark.parametrize("dtype,values", [(np.uint8, (3, 200)), (np.uint16, (3, 4711))])
+def test_mapping_tables_of_grey_values(tmp_path, dtype, values):
+    (tmp_path / "m.json").write_text(json.dumps({str(values[0]): "cropland", str(values[1]): "road"}))
+    (tmp_path / "p.png").write_bytes(png(np.array([[values[0], values[1]], [7, values[0]]], dtype)))
+    made = layout_from_image(tmp_path / "p.png", mapping=tmp_path / "m.json")
+    assert made.layout.class_id.tolist() == [[sem.CROPLAND, sem.ROAD], [0, sem.CROPLAND]] and " 7 (1)" in made.report[0]
+
+
+def test_mapping_tables_of_palette_indices(tmp_path):
+    image = Image.fromarray(np.array([[40, 41], [41, 40]], np.uint8)).convert("P")
+    image.putpalette([k for k in range(256) for _ in range(3)])
+    image.save(tmp_path / "p.png")
+    (tmp_path / "m.json").write_text('{"40": "snow", "41": "rock"}')
+    ids = layout_from_image(tmp_path / "p.png", mapping=tmp_path / "m.json").layout.class_id
+    assert ids.tolist() == [[sem.SNOW, sem.ROCK], [sem.ROCK, sem.SNOW]]
+
+
+@pytest.mark.parametrize("text,says", [
+    ("{", "cannot be read"), ("[1]", "cannot be read"), ("{}", "is empty"), ('{"red": "house"}', "neither #rrggbb"),
+    ('{"#ff0000": "hous"}', "Did you mean house"), ('{"#ff00": "house"}', "neither #rrggbb")])
+def test_tables_that_are_none(tmp_path, text, says):
+    (tmp_path / "m.json").write_text(text)
+    (tmp_path / "p.png").write_bytes(png(IDS))
+    with pytest.raises(BadInput) as e:
+        layout_from_image(tmp_path / "p.png", mapping=tmp_path / "m.json")
+    assert says in str(e.value)
+
+
+def test_a_photograph_is_no_layout(tmp_path):
+    (tmp_path / "p.jpg").write_bytes(png(np.full((4, 4, 3), (200, 31, 77), np.uint8)))
+    with pytest.raises(BadInput, match=r"No pixel has a colour.*#c81f4d \(16\)"):
+        layout_from_image(tmp_path / "p.jpg")
+
+
+def test_the_sidecar_brings_cell_size_planes_and_place_back(tmp_path):
+    hint = np.full(IDS.shape, np.nan, np.float32)
+    hint[0, 1] = 7
+    layout = Layout(IDS, 0.5, hint, np.arange(26, dtype=np.float32).reshape(IDS.shape))
+    files = write_layout(tmp_path / "l.png", layout, "lidar f.laz", True, "EPSG:32633", (384308.5, 5935142.0))
+    assert len(files) == 4
+    made = layout_from_image(tmp_path / "l.png")
+    assert made.layout.hash() == layout.hash() and not made.report
+    assert (made.crs, made.origin, made.source) == ("EPSG:32633", (384308.5, 5935142.0), "lidar f.laz")
+    assert layout_from_image(tmp_path / "l.png", 3.0).layout.cell_size == 3.0
+    (tmp_path / "l.elevation.npy").unlink()  # planes that went missing are no error
+    assert layout_from_image(tmp_path / "l.png").layout.elevation is None
+
+
+@pytest.mark.parametrize("text,says", [("{", "beside the picture"), ('{"cell_size": "wide"}', "beside the picture"),
+                                       ('{"cell_size": 1, "elevation": "../x.npy"}', "beside the picture")])
+def test_a_damaged_sidecar(tmp_path, text, says):
+    (tmp_path / "l.png").write_bytes(png(IDS))
+    (tmp_path / "l.json").write_text(text)
+    with pytest.raises(BadInput, match=says):
+        layout_from_image(tmp_path / "l.png")
+
+
+def test_another_programs_json_is_let_be(tmp_path):
+    (tmp_path / "l.png").write_bytes(png(IDS))
+    (tmp_path / "l.json").write_text('{"frames": []}')
+    assert layout_from_image(tmp_path / "l.png").layout.cell_size == 1.0
+
+
+def test_planes_of_another_shape(tmp_path):
+    write_layout(tmp_path / "l.png", Layout(IDS, 1.0, np.zeros(IDS.shape)), planes=True)
+    np.save(tmp_path / "l.height.npy", np.zeros((3, 3)))
+    with pytest.raises(BadInput, match="the picture"):
+        layout_from_image(tmp_path / "l.png")
