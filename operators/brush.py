@@ -15,7 +15,7 @@ from ..earthcrafter_core.scene.stroke import Stroke, runs
 from ..layout_overlay import LayoutOverlay
 from ..tool_settings import chosen_paint, tool_settings
 from .common import register_classes, report, unregister_classes
-from .gesture import in_view, visible_layout
+from .gesture import in_view, refuse, visible_layout
 
 
 class EARTHCRAFTER_OT_stroke(bpy.types.Operator):
@@ -40,7 +40,7 @@ class EARTHCRAFTER_OT_stroke(bpy.types.Operator):
             paint = chosen_paint(context, erase=event.ctrl or event.shift)
             self._stroke = Stroke(layout_mesh.read_classes(obj), layout_mesh.read_heights(obj), paint)
         except EarthCrafterError as e:
-            return report(self, e)
+            return refuse(self, e)
         self._layout = obj.name
         self._previous: shapes.Point | None = None
         self._shape, self._cell_size = layout_mesh.grid_shape(obj), layout_mesh.cell_size(obj)

@@ -14,7 +14,6 @@ from ..earthcrafter_core.errors import BadInput, EarthCrafterError
 from ..earthcrafter_core.scene.shapes import Patch, Point
 from ..earthcrafter_core.scene.stroke import Paint, Stroke, runs
 from ..layout_overlay import LayoutOverlay
-from .common import report
 
 _NAVIGATION = {"MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "WHEELINMOUSE", "WHEELOUTMOUSE", "TRACKPADPAN",
                "TRACKPADZOOM", "MOUSEROTATE", "NDOF_MOTION"}
@@ -32,6 +31,12 @@ def visible_layout(context: bpy.types.Context) -> bpy.types.Object:
         raise BadInput(f"The layout {obj.name} is hidden here.", "Press Paint in the panel Layout, or show it in the Outliner.")
     layout_mesh.check_editable(obj)
     return obj
+
+
+def refuse(operator: bpy.types.Operator, error: EarthCrafterError) -> set[str]:
+    """Say in the status bar why the mouse paints nothing: a popup would lie under the next stroke."""
+    operator.report({"WARNING"}, f"{error.message} {error.remedy}")
+    return {"CANCELLED"}
 
 
 def in_view(context: bpy.types.Context) -> bool:
@@ -79,7 +84,7 @@ class Gesture:
             paint = self.paint(context)
             self._stroke = Stroke(layout_mesh.read_classes(obj), layout_mesh.read_heights(obj), paint)
         except EarthCrafterError as e:
-            return report(self, e)  # type: ignore[arg-type]
+            return refuse(self, e)  # type: ignore[arg-type]
         self._layout = obj.name
         self._points: list[Point] = []
         self._pressed_at: tuple[int, int] | None = None

@@ -100,7 +100,8 @@ class EarthCrafterLinePoint(bpy.types.PropertyGroup):
 
 
 def _points_property(description: str) -> object:
-    return CollectionProperty(type=EarthCrafterLinePoint, description=description, options={"SKIP_SAVE"})
+    return CollectionProperty(name="Points", type=EarthCrafterLinePoint, description=description,
+                              options={"SKIP_SAVE", "HIDDEN"})
 
 
 def _fill_points(collection: bpy.types.bpy_prop_collection, points: list[Point]) -> None:

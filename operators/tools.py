@@ -11,7 +11,7 @@ from ..earthcrafter_core.scene.shapes import cell_of
 from ..properties import class_items
 from ..tool_settings import choose_class, tool_settings
 from .common import LayoutOperator, register_classes, report, unregister_classes
-from .gesture import in_view, visible_layout
+from .gesture import in_view, refuse, visible_layout
 
 _TOOLS = [("brush", "Brush", "Show the layout and paint with a brush. Keys: 1 to 9 and 0 for classes, E for all of them, "
            "[ ] and F for the size, S or Alt-click to pick a class; Ctrl or Shift unpaints"),
@@ -94,7 +94,7 @@ class EARTHCRAFTER_OT_pick_class(LayoutOperator, bpy.types.Operator):
             class_id = int(layout_mesh.read_classes(obj)[cell])
             heights = layout_mesh.read_heights(obj)
         except EarthCrafterError as e:
-            return report(self, e)
+            return refuse(self, e)
         choose_class(context, class_id)
         settings = tool_settings(context)
         if settings.use_height and heights is not None and heights[cell] >= 0:
@@ -138,7 +138,7 @@ class EARTHCRAFTER_OT_drag_size(LayoutOperator, bpy.types.Operator):
         try:
             obj = visible_layout(context)
         except EarthCrafterError as e:
-            return report(self, e)
+            return refuse(self, e)
         place = view_place.event_place(context, event, obj)
         if place is None:
             return {"CANCELLED"}

@@ -285,7 +285,18 @@ def test_the_icons_of_tools_and_panels_exist():
     used |= set(panel._TOOL_ICONS.values()) | {icon for _name, _text, icon in panel._SOURCES}
     assert used and used <= icons
     folder = Path(bpy.utils.system_resource("DATAFILES", path="icons"))
-    assert all((folder / f"{tool.bl_icon}.dat").is_file() for tool in ui_tools._TOOLS)
+    for tool in ui_tools._TOOLS:
+        assert (folder / f"{tool.blender_icon}.dat").is_file()
+        own = Path(f"{tool.bl_icon}.dat").read_bytes()
+        assert own[:4] == b"VCO\0" and len(own) > 8 and (len(own) - 8) % 18 == 0
+        assert bpy.app.icons.new_triangles_from_file(f"{tool.bl_icon}.dat")
+
+
+def test_tools_keep_blenders_pictures_where_theirs_cannot_be_written(monkeypatch, tmp_path):
+    icons = addon.part("tool_icons")
+    (tmp_path / "icons").write_text("a file where the folder should be")
+    monkeypatch.setattr(icons, "user_folder", lambda name: tmp_path / name)
+    assert icons.icon("brush", "brush.generic") == "brush.generic"
 
 
 def test_a_flat_relief_leaves_the_layouts_elevation_behind():

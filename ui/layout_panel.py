@@ -122,7 +122,7 @@ class EARTHCRAFTER_PT_brush(_LayoutPanel, bpy.types.Panel):
         row = column.row(align=True)
         row.prop(settings, "brush_radius")
         row.prop(settings, "use_pressure", text="", icon="STYLUS_PRESSURE")
-        column.prop(settings, "line_width")
+        column.prop(settings, "line_width", text="Line Width")
         row = column.row(heading="Only Over", align=True)
         row.prop(settings, "use_mask", text="")
         mask = row.row(align=True)

@@ -12,6 +12,7 @@ from .. import brush_outline
 from ..class_materials import class_by_name
 from ..earthcrafter_core.scene.classes import CLASSES
 from ..layout_mesh import active_layout
+from ..tool_icons import icon
 from ..tool_settings import GROUPS, QUICK_CLASSES, tool_settings
 
 _DIGITS = ("ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE", "ZERO")
@@ -45,6 +46,7 @@ class _Tool:
     bl_context_mode = "OBJECT"
     bl_cursor = "CROSSHAIR"
     bl_widget = None
+    blender_icon = "none"  # shown where the tool's own picture cannot be written
     own: tuple[str, ...] = ()
     """Names of the settings that only this tool has."""
     size, square = _POINT, False
@@ -98,7 +100,7 @@ class EarthCrafterBrushTool(_Tool, bpy.types.WorkSpaceTool):
     bl_label = "Layout Brush"
     bl_description = ("Paint classes on the layout.\nDrag: paint, Ctrl or Shift: unpaint, S or Alt-click: pick, "
                       "1 to 0: class, E: all classes, [ ] and F: size")
-    bl_icon = "brush.generic"
+    blender_icon = "brush.generic"
     bl_keymap = _keys("earthcrafter.stroke", [], "brush_radius")
     own = ("brush_shape", "brush_radius", "use_pressure")
 
@@ -115,7 +117,7 @@ class EarthCrafterLineTool(_Tool, bpy.types.WorkSpaceTool):
     bl_label = "Layout Line"
     bl_description = ("Paint roads, paths and rivers.\nDrag: a straight line. Clicks: a line of many points; double click, "
                       "Enter or right click ends it, Backspace takes a point back")
-    bl_icon = "ops.gpencil.primitive_polyline"
+    blender_icon = "ops.gpencil.primitive_polyline"
     bl_keymap = _keys("earthcrafter.paint_line", [], "line_width")
     own = ("line_width",)
 
@@ -131,7 +133,7 @@ class EarthCrafterRectangleTool(_Tool, bpy.types.WorkSpaceTool):
     bl_idname = "earthcrafter.rectangle"
     bl_label = "Layout Rectangle"
     bl_description = "Paint rectangles such as houses and fields: drag from corner to corner"
-    bl_icon = "ops.gpencil.primitive_box"
+    blender_icon = "ops.gpencil.primitive_box"
     bl_keymap = _keys("earthcrafter.paint_rectangle", [], None)
 
 
@@ -142,7 +144,7 @@ class EarthCrafterPolygonTool(_Tool, bpy.types.WorkSpaceTool):
     bl_label = "Layout Polygon"
     bl_description = ("Paint areas such as lakes and parks.\nClick the corners; double click, Enter, right click or a click "
                       "on the first corner ends, Backspace takes a corner back")
-    bl_icon = "ops.gpencil.draw.poly"
+    blender_icon = "ops.gpencil.draw.poly"
     bl_keymap = _keys("earthcrafter.paint_polygon", [], None)
 
 
@@ -152,7 +154,7 @@ class EarthCrafterFillTool(_Tool, bpy.types.WorkSpaceTool):
     bl_idname = "earthcrafter.flood"
     bl_label = "Layout Fill"
     bl_description = "Paint everything of one class that hangs together: click into it"
-    bl_icon = "brush.paint_texture.fill"
+    blender_icon = "brush.paint_texture.fill"
     bl_cursor = "PAINT_CROSS"
     bl_keymap = _keys("earthcrafter.fill", [("everywhere", False)], None)
 
@@ -163,7 +165,7 @@ class EarthCrafterEyedropperTool(_Tool, bpy.types.WorkSpaceTool):
     bl_idname = "earthcrafter.eyedropper"
     bl_label = "Layout Eyedropper"
     bl_description = "Make the class under the mouse the one to paint: click it"
-    bl_icon = "ops.paint.eyedropper_add"
+    blender_icon = "ops.paint.eyedropper_add"
     bl_cursor = "EYEDROPPER"
     bl_keymap = _keys("earthcrafter.pick_class", [], None)
 
@@ -205,6 +207,7 @@ def register() -> None:
     bpy.utils.register_class(EARTHCRAFTER_MT_class_pie)
     for tool in _TOOLS:
         first = tool is _TOOLS[0]
+        tool.bl_icon = icon(tool.bl_idname.split(".")[1], tool.blender_icon)
         bpy.utils.register_tool(tool, after=None if first else {_TOOLS[0].bl_idname}, separator=first, group=first)
 
 
