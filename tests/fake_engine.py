@@ -164,7 +164,7 @@ def load() -> server.Backend:
     if "--slow" in sys.argv:
         time.sleep(2)
     pipeline = types.SimpleNamespace(Settings=Settings, generate=generate, retexture=retexture, regenerate=regenerate,
-                                     Models=lambda *key: key)
+                                     Models=lambda *key, check: key)
     return server.Backend(pipeline, make_layout)
 
 

@@ -6,6 +6,7 @@ gaps that steps open are filled with voxels and splats.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +26,7 @@ _SPREAD = np.array([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])
 
 
 def drape(flat: VoxelScene, splats: Splats, layout_ids: np.ndarray, elevation: np.ndarray, kept: KeptRelief | None = None,
-          datum: float | None = None) -> tuple[VoxelScene, Splats]:
+          datum: float | None = None, check: Callable[[], None] = lambda: None) -> tuple[VoxelScene, Splats]:
     """Lay a flattened scene over its relief.
 
     Args:
@@ -34,7 +35,7 @@ def drape(flat: VoxelScene, splats: Splats, layout_ids: np.ndarray, elevation: n
         layout_ids: uint8 [H, W] classes at voxel resolution, row 0 north; where 0, the highest voxel's class counts.
         elevation: [H, W] ground elevation of every cell, metres.
         kept: a scene of which a part is made anew, see relief.py. datum: metres, elevation of a border between layers of
-            voxels; the lowest ground where None.
+            voxels; the lowest ground where None. check: called between steps; may raise.
 
     Returns:
         Voxels (sorted by x, y, z; z indices from 0) and splats in world coordinates.
@@ -42,6 +43,7 @@ def drape(flat: VoxelScene, splats: Splats, layout_ids: np.ndarray, elevation: n
     h, _ = layout_ids.shape
     size = flat.voxel_size
     bodies = find_bodies(seen_from_above(flat, layout_ids), elevation, size, kept)
+    check()
     planes = bodies.planes()
     row, col = h - 1 - flat.coords[:, 1], flat.coords[:, 0]
     body = bodies.body(flat.class_id, row, col)
@@ -49,7 +51,9 @@ def drape(flat: VoxelScene, splats: Splats, layout_ids: np.ndarray, elevation: n
     lift = np.rint((planes[body, row, col] - base) / size).astype(np.int32)  # [N] voxels
     z = flat.coords[:, 2] + lift
     draped = _draped_splats(splats, bodies, planes, size)
+    check()
     source, column, fill_z, side = _fillings(flat, bodies, body, z)
+    check()
     keep = _unique_rows(np.concatenate([np.column_stack([flat.coords[:, :2], z]), np.column_stack([column, fill_z])]),
                         np.concatenate([flat.coords[:, 2], np.full(len(source), -1)]))
     origin = flat.origin + np.array([0, 0, base])

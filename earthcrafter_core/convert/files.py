@@ -84,7 +84,7 @@ def write_generation(out: Path, scene: Callable[[], dict[str, Any]], voxels: Vox
         check()
         write_points(folder / POINTS, Points(splats.mean, splats.normals(), splats.rgb(), splats.class_id))
         check()
-        write_glb(folder / MESH, mesh)
+        write_glb(folder / MESH, mesh, check)
         check()
         if layout is not None:
             planes = {name: getattr(layout, name) for name in _PLANES if getattr(layout, name) is not None}

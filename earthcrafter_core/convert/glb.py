@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,20 @@ _COMPONENTS = {np.dtype("<f4"): _FLOAT, np.dtype("<u2"): _USHORT, np.dtype("<u4"
 _SHAPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
 
 
-def write_glb(path: Path, mesh: Mesh) -> None:
-    """Write a mesh as .glb. Corners that share position, normal and colour share a vertex. Raises OSError."""
-    path.write_bytes(glb_bytes(mesh))
+def write_glb(path: Path, mesh: Mesh, check: Callable[[], None] = lambda: None) -> None:
+    """Write a mesh as .glb. Corners that share position, normal and colour share a vertex. Raises OSError.
+
+    `check` is called between its primitives and may raise.
+    """
+    path.write_bytes(glb_bytes(mesh, check))
 
 
-def glb_bytes(mesh: Mesh) -> bytes:
-    """The .glb file of a mesh."""
+def glb_bytes(mesh: Mesh, check: Callable[[], None] = lambda: None) -> bytes:
+    """The .glb file of a mesh; `check` as for `write_glb`."""
     builder = _Builder()
     primitives = []
     for index, class_id in enumerate(np.unique(mesh.face_class)):
+        check()
         position, normal, rgb, triangles = _primitive_arrays(mesh, mesh.face_class == class_id)
         color = np.full((len(rgb), 4), 65535, "<u2")
         color[:, :3] = np.rint(srgb_to_linear(rgb).astype(np.float64) * 65535)

@@ -1,7 +1,7 @@
 """A draped scene as a surface mesh: smooth ground, planar roofs, upright walls, rounded crowns, colours of half a voxel."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,15 +60,17 @@ def build_mesh(voxels: VoxelScene, splats: Splats, check: Callable[[], None] = l
     corner_normal = _corner_normals(net)
     check()
     columns = (solid.class_id.shape[0] - 2) * (solid.class_id.shape[1] - 2)
-    refined = _refined_quads(net, voxels, splats, position, max(columns / 128 ** 2, 0.25) * MAX_TRIANGLES,
-                             check)
+    budget = max(columns / 128 ** 2, 0.25) * MAX_TRIANGLES
+    refined = _refined_quads(net, voxels, splats, position, budget, check)
     check()
-    fine = _fans(net, corner_normal, refined)
+    fine = _fans(net, corner_normal, refined, check)
     check()
     color = _colors(fine, position, splats, check)
     check()
     keep = _has_area(fine.vertices, fine.faces)
+    check()
     used, faces = np.unique(fine.faces[keep], return_inverse=True)
+    check()
     vertices = (fine.vertices[used] - lift) * voxels.voxel_size + origin
     return Mesh(vertices.astype(np.float32), faces.reshape(-1, 3).astype(np.int32), fine.class_id[keep], color[keep],
                 fine.normal[keep].astype(np.float32))
@@ -111,21 +113,22 @@ def _refined_quads(net: QuadMesh, voxels: VoxelScene, splats: Splats, position: 
         return np.ones(len(net.quads), bool)
     rgb = splats.rgb().astype(np.float64)
     tree = cKDTree(position)
-    near = query(tree, net.vertices[net.quads].mean(1), min(4, len(splats)), check)[1]
-    variety = rgb[near].std(1).sum(1)
+    middle = net.vertices[net.quads].mean(1)
+    variety = np.concatenate([rgb[near].std(1).sum(1) for _, near in nearest(tree, middle, min(4, len(splats)), check)])
     wanted = max(int((budget - 2 * len(net.quads)) / 9), 0)
     out = np.zeros(len(net.quads), bool)
     out[np.argsort(-variety, kind="stable")[:wanted]] = True
     return out
 
 
-def _fans(net: QuadMesh, corner_normal: np.ndarray, refined: np.ndarray) -> _Triangles:
+def _fans(net: QuadMesh, corner_normal: np.ndarray, refined: np.ndarray, check: Callable[[], None]) -> _Triangles:
     """Triangles: refined quads are fans around their middle with halved edges; others share the halved edges of theirs."""
     quads = net.quads
     ends = np.stack([quads, np.roll(quads, -1, 1)], 2)  # [Q, 4, 2] edge k from corner k to k + 1
     key = ends.min(2) * len(net.vertices) + ends.max(2)
     edge_keys, edge = np.unique(key, return_inverse=True)
     edge = edge.reshape(-1, 4)
+    check()
     halved = np.zeros(len(edge_keys), bool)
     halved[edge[refined]] = True
     low, high = np.divmod(edge_keys[halved], len(net.vertices))
@@ -146,6 +149,7 @@ def _fans(net: QuadMesh, corner_normal: np.ndarray, refined: np.ndarray) -> _Tri
         owner.append(rows)
 
     for k in range(4):
+        check()
         a, b, half = quads[:, k], quads[:, (k + 1) % 4], number[edge[:, k]]
         split = fan & halved[edge[:, k]]
         r = np.flatnonzero(split)
@@ -159,6 +163,7 @@ def _fans(net: QuadMesh, corner_normal: np.ndarray, refined: np.ndarray) -> _Tri
         r = np.flatnonzero(mask)
         for t in triangles:
             add(r, tuple(quads[r, k] for k in t), tuple(corner_normal[r, k] for k in t))
+    check()
     rows = np.concatenate(owner)
     order = np.argsort(rows, kind="stable")
     return _Triangles(vertices, np.concatenate(faces)[order], net.class_id[rows[order]], np.concatenate(normals)[order])
@@ -179,7 +184,9 @@ def _colors(fine: _Triangles, position: np.ndarray, splats: Splats, check: Calla
     side = np.abs(normal).argmax(1)
     side = 2 * side + (np.take_along_axis(normal, side[:, None], 1)[:, 0] < 0)
     key = (vertex * 3 + kind) * 6 + side
+    check()
     _, first, group = np.unique(key, return_index=True, return_inverse=True)
+    check()
     count = np.bincount(group)
     middle = np.repeat(fine.vertices[fine.faces].mean(1), 3, 0)  # of each corner's face
     inward = np.stack([np.bincount(group, m) for m in middle.T], 1) / count[:, None]
@@ -190,22 +197,21 @@ def _colors(fine: _Triangles, position: np.ndarray, splats: Splats, check: Calla
     check()
     tree = cKDTree(data)
     check()
-    distance, index = query(tree, places, near, check)
-    weight = np.exp(-(distance ** 2 - distance[:, :1] ** 2) / (2 * 0.25 ** 2))
-    weight /= weight.sum(1, keepdims=True)
-    color = (splats.rgb().astype(np.float64)[index] * weight[..., None]).sum(1)
-    return np.rint(color).astype(np.uint8)[group].reshape(-1, 3, 3)
+    rgb, colors = splats.rgb().astype(np.float64), []
+    for distance, index in nearest(tree, places, near, check):
+        weight = np.exp(-(distance ** 2 - distance[:, :1] ** 2) / (2 * 0.25 ** 2))
+        weight /= weight.sum(1, keepdims=True)
+        colors.append(np.rint((rgb[index] * weight[..., None]).sum(1)).astype(np.uint8))
+    return np.concatenate(colors)[group].reshape(-1, 3, 3)
 
 
-def query(tree: cKDTree, places: np.ndarray, k: int, check: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
-    """Distances and indices [N, k] of the nearest, in parts of QUERY_PLACES, between which `check` is called."""
-    parts = []
+def nearest(tree: cKDTree, places: np.ndarray, k: int, check: Callable[[], None]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Distances and indices [M, k] of what is nearest to places [N, D], M = QUERY_PLACES at a time; `check` is called before
+    each."""
     for start in range(0, max(len(places), 1), QUERY_PLACES):
         check()
         distance, index = tree.query(places[start:start + QUERY_PLACES], k=k, workers=-1)
-        parts.append((distance.reshape(-1, k), index.reshape(-1, k)))
-    distance, index = zip(*parts)
-    return np.concatenate(distance), np.concatenate(index)
+        yield distance.reshape(-1, k), index.reshape(-1, k)
 
 
 def _spots(kind: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ roofs become planes, and `build_shell` makes a gap-free shell of it. The painted
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import ndimage
@@ -30,13 +30,14 @@ WAY_IDS = np.array([sem.ROAD, sem.PATH, sem.PARKING, sem.RAILWAY], np.uint8)
 
 
 def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, voxel_size: float = 1.0,
-                hint: np.ndarray | None = None) -> Surfaces:
+                hint: np.ndarray | None = None, check: Callable[[], None] = lambda: None) -> Surfaces:
     """Surfaces of decoded voxels in height above ground.
 
     Args:
         coords: int [N, 3], x east, y north, z; inside the map. class_id: uint8 [N].
         painted: uint8 [H, W], row 0 north, 0 where the voxels decide what a column is.
         hint: float [H, W] metres above ground that buildings and crowns are to reach, NaN where free; None is free everywhere.
+        check: called between steps; may raise.
     """
     shape = painted.shape
     column = (shape[0] - 1 - coords[:, 1], coords[:, 0])
@@ -62,6 +63,7 @@ def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, v
     layout = np.where(layout > 0, layout, cover).astype(np.uint8)
     ground = _even_ground(_without_strays(ground, ~sem.is_in(layout, sem.BUILDING_IDS)), cover)
 
+    check()
     house, tree, deck = sem.is_in(layout, sem.BUILDING_IDS), sem.is_in(layout, sem.CROWN_IDS), layout == sem.BRIDGE
     top = ground.copy()
     roof = highest(sem.is_in(class_id, sem.BUILDING_IDS))
@@ -70,8 +72,11 @@ def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, v
                                  (deck, highest(class_id == sem.BRIDGE), -np.inf)):
         top = np.where(group, _mended(np.where(level >= lowest, level, np.nan), layout, group, ground), top)
     if house.any():
+        check()
         top = np.where(house, smooth_planar(top, house, 3, 2), top)
+        check()
         top = _regular_roofs(top, layout, house)
+    check()
     if hint is not None:
         top = _as_hinted(top, layout, house | tree, hint)
     if deck.any():

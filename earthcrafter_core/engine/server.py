@@ -188,7 +188,7 @@ class Server:
         if values.get("weights") is not None:
             values["weights"] = Path(values["weights"])
         settings = pipeline.Settings(**values)
-        options = {"progress": progress, "cancel": is_cancelled, "models": self._load_models(pipeline, settings)}
+        options = {"progress": progress, "cancel": is_cancelled, "models": self._load_models(pipeline, settings, is_cancelled)}
         if message["type"] == protocol.RETEXTURE:
             pipeline.retexture(Path(_text(message, "scene")), out, settings, **options)
             return out
@@ -202,12 +202,16 @@ class Server:
             pipeline.generate(layout, out, settings, **options)
         return out
 
-    def _load_models(self, pipeline: Any, settings: Any) -> Any:
+    def _load_models(self, pipeline: Any, settings: Any, is_cancelled: Callable[[], bool]) -> Any:
         """The networks for these settings; those of the last job are kept, so that the next one starts at once."""
+        def check() -> None:
+            if is_cancelled():
+                raise Cancelled
+
         key = (settings.configuration, settings.weights, settings.device)
         if self._models is None or self._models[0] != key:
             self._models = None  # free the old ones first
-            self._models = (key, pipeline.Models(*key))
+            self._models = (key, pipeline.Models(*key, check=check))
         return self._models[1]
 
 

@@ -72,7 +72,7 @@ def generate(layout: Layout, out: Path, settings: Settings, *, progress: Progres
     check_writable(out)
     run = Run(settings, progress, cancel, voxel_shape(layout, settings))
     with run.stage("load"):
-        models = models or Models(settings.configuration, settings.weights, settings.device)
+        models = models or Models(settings.configuration, settings.weights, settings.device, run.check)
     with run.listening(models):
         planes = Planes(layout, models.config.tile, settings)
 
@@ -109,7 +109,7 @@ def retexture(scene_dir: Path, out: Path, settings: Settings, *, progress: Progr
     settings = replace(settings, voxel_size=size)
     run = Run(settings, progress, cancel, (structure.layout.shape[0], structure.layout.shape[1]), without=OF_STRUCTURE)
     with run.stage("load"):
-        models = models or Models(settings.configuration, settings.weights, settings.device)
+        models = models or Models(settings.configuration, settings.weights, settings.device, run.check)
     with run.listening(models):
         splats, rgb, latent = make_texture(structure, models, run)
         levels, datum = arrays.get("levels"), None
@@ -208,7 +208,7 @@ def _write(structure: Structure, latents: Latents | None, splats: Splats, rgb: n
     flat = VoxelScene(structure.coords, structure.class_id, rgb, flat_origin(size), size)
     kept = None if levels is None else KeptRelief(known_bodies(levels, size), np.ones(structure.layout.shape, bool))
     with run.stage("drape"):
-        voxels, splats = drape(flat, splats, structure.layout, structure.elevation, kept, datum)
+        voxels, splats = drape(flat, splats, structure.layout, structure.elevation, kept, datum, run.check)
     return mesh_and_write(structure, latents, voxels, splats, layout, out, models, run, about, levels)
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from torch import nn
@@ -16,11 +17,15 @@ from ..weights import store
 class Models:
     """The five networks with their weights, ready to sample. Loading once serves many runs.
 
+    Args:
+        configuration: name of a model configuration. folder: of weights, None for the shipped ones. device: "cpu" or "cuda".
+        check: called before each network; may raise.
+
     Raises:
         WeightsError: weights missing, damaged or of another configuration.
     """
 
-    def __init__(self, configuration: str, folder: Path | None, device: str):
+    def __init__(self, configuration: str, folder: Path | None, device: str, check: Callable[[], None] = lambda: None):
         c: ModelConfig = config(configuration)
         self.config, self.device = c, device
         self.struct_vae, self.tex_vae = StructVAE(c.struct_vae, c.condition), store.tex_vae_of(c, folder)
@@ -29,6 +34,7 @@ class Models:
         self.networks: list[nn.Module] = []
         digest = hashlib.sha256()
         for name, module in zip(store.NETWORKS, (self.struct_vae, self.tex_vae, self.coarse, self.fine, self.texture)):
+            check()
             store.load(name, module, folder, configuration)
             module.to(device).eval()
             self.networks.append(module)

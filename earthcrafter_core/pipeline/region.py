@@ -161,7 +161,7 @@ def regenerate(base: Path, layout: Layout, region: tuple[int, int, int, int], ou
                         layout_source=layout_source)
     run = Run(settings, progress, cancel, place.size, corner=(place.canvas.x0, place.canvas.y0), whole=(h, w))
     with run.stage("load"):
-        models = models or Models(settings.configuration, settings.weights, settings.device)
+        models = models or Models(settings.configuration, settings.weights, settings.device, run.check)
         if before.scene.get("weights") != models.id:
             raise BadInput(f"The result in {base} was made with other weights.", _NEW)
     with run.listening(models):
@@ -177,7 +177,7 @@ def regenerate(base: Path, layout: Layout, region: tuple[int, int, int, int], ou
             part = KeptRelief(known_bodies(before.levels[(slice(None), *place.here(h))], size), ~place.rows())
             datum = float(before.voxels.origin[2] - flat_origin(size)[2])
             bodies = find_bodies(seen_from_above(flat, structure.layout), structure.elevation, size, part)
-            voxels, splats = drape(flat, splats, structure.layout, structure.elevation, part, datum)
+            voxels, splats = drape(flat, splats, structure.layout, structure.elevation, part, datum, run.check)
             voxels, splats = _composite(before, voxels, splats, place)
         levels = before.levels.copy()
         levels[(slice(None), *place.here(h))] = bodies.planes()

@@ -247,7 +247,7 @@ def finish_structure(sampled: Sampled, voxel_size: float, check: Callable[[], No
     check()
     painted = np.ascontiguousarray(planes.class_id[:h, :w][::-1])
     hint = planes.height[:h, :w][::-1]
-    surfaces = surfaces_of(coords[kept], class_id[kept], painted, voxel_size, hint)
+    surfaces = surfaces_of(coords[kept], class_id[kept], painted, voxel_size, hint, check)
     check()
     shell = framed_shell(surfaces, voxel_size)
     check()
