@@ -5,6 +5,7 @@ Until the switch nothing that was there is touched; a failure or Cancel removes 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -168,27 +169,25 @@ class Installer(ChildTask):
         if plan.wheels is not None:
             if not plan.wheels.is_dir():
                 raise BadInput(f"There is no folder {plan.wheels}.", "Choose the folder that holds the wheels.")
-            # --isolated: a person's pip settings may name servers
-            self._pip(python, ["--isolated"], ["--no-index", "--find-links", str(plan.wheels), *listed], (0.05, 0.9))
+            self._pip(python, ["--no-index", "--find-links", str(plan.wheels), *listed], (0.05, 0.9))
             return
         pinned = next(line.strip() for line in self._requirements.read_text(encoding="utf-8").splitlines()
                       if line.startswith("torch=="))
         attempts = torch_commands(plan.build, pinned)
         for arguments in attempts:
             try:
-                self._pip(python, [], arguments, (0.05, 0.55))
+                self._pip(python, arguments, (0.05, 0.55))
                 break
             except EngineError:
                 if arguments is attempts[-1]:
                     raise
-        self._pip(python, [], listed, (0.55, 0.9) if attempts else (0.05, 0.9))
+        self._pip(python, listed, (0.55, 0.9) if attempts else (0.05, 0.9))
 
-    def _pip(self, python: Path, options: list[str], packages: list[str], span: tuple[float, float]) -> None:
+    def _pip(self, python: Path, packages: list[str], span: tuple[float, float]) -> None:
         """Run pip install. Raises EngineError with what its output means."""
         environment = python.parents[1]
-        command: list[str | Path] = [python, "-m", "pip", *options, "install", "--no-input",
-                                     "--disable-pip-version-check", "--no-cache-dir", "--progress-bar", "off",
-                                     "--retries", "2", *packages]
+        command: list[str | Path] = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check",
+                                     "--no-cache-dir", "--progress-bar", "off", "--retries", "2", *packages]
         env = self._env | {name: str(environment / "tmp") for name in ("TMPDIR", "TEMP", "TMP")}
         with PipProgress(self._show, environment, span, self.plan.wheels is None) as progress:
             status = self.call(command, env, environment, progress.read)
@@ -212,7 +211,9 @@ class Installer(ChildTask):
 
 
 def pip_environment(plan: Plan) -> dict[str, str]:
-    """The environment of pip: without Python's variables, and without a person's wish to install for the user."""
+    """The environment of pip: without Python's variables; a person's settings of pip count for the internet alone."""
     env = engine_environment(plan.core, plan.cache)
     del env["PYTHONPATH"]
+    if plan.wheels is not None:  # settings may name servers and other folders
+        return {k: v for k, v in env.items() if not k.startswith("PIP_")} | {"PIP_CONFIG_FILE": os.devnull}
     return env | {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}

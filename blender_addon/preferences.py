@@ -44,7 +44,7 @@ class EarthCrafterPreferences(bpy.types.AddonPreferences):
     device: StringProperty(  # type: ignore[valid-type]
         name="Device", default="cpu", description="Where the networks run: cpu, or cuda:0 for the first NVIDIA card")
     idle_minutes: IntProperty(  # type: ignore[valid-type]
-        name="Free When Idle", default=10, min=0, max=24 * 60,
+        name="Idle Minutes", default=10, min=0, max=24 * 60,
         description="After so many minutes without work the engine ends and gives its memory back; the next job starts it "
                     "again. 0: never")
     results_folder: StringProperty(  # type: ignore[valid-type]

@@ -43,7 +43,7 @@ class EARTHCRAFTER_PT_engine(SidebarPanel, bpy.types.Panel):
         self.layout.label(text=engine_service.session.state.value, icon=_ICONS[engine_service.session.state])
 
     def draw(self, context: bpy.types.Context) -> None:
-        """The same as in the preferences."""
+        """The same as in the preferences; the header has the state already."""
         draw_engine(self.layout, context)
 
 
@@ -51,7 +51,8 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """State, device, memory; what is being installed; the buttons."""
     session, prefs = engine_service.session, preferences(context)
     state = session.state
-    draw_text(layout, context, f"{state.value}: {session.why}" if session.why else state.value, _ICONS[state])
+    if session.why:
+        draw_text(layout, context, f"{state.value}: {session.why}", _ICONS[state])
     if engine_tasks.task is not None:
         _draw_task(layout)
     elif engine_tasks.error is not None:
@@ -59,7 +60,7 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     elif engine_tasks.done and time.monotonic() < engine_tasks.done_until:
         layout.label(text=engine_tasks.done, icon="CHECKMARK")
     if state is not State.NOT_INSTALLED:
-        _draw_process(layout, prefs)
+        _draw_process(layout, context, prefs)
     _draw_installation(layout, context, state)
 
 
@@ -72,25 +73,21 @@ def _draw_task(layout: bpy.types.UILayout) -> None:
     column.operator("earthcrafter.cancel_install", icon="CANCEL")
 
 
-def _draw_process(layout: bpy.types.UILayout, prefs: EarthCrafterPreferences) -> None:
+def _draw_process(layout: bpy.types.UILayout, context: bpy.types.Context, prefs: EarthCrafterPreferences) -> None:
     session = engine_service.session
-    split = layout.split(factor=0.4)
-    split.label(text="Device")
-    split.menu("EARTHCRAFTER_MT_device", text=_device_text(prefs.device or "cpu"))
+    layout.menu("EARTHCRAFTER_MT_device", text=_device_text(prefs.device or "cpu"))
     if session.ready:
         ready = session.ready
         layout.label(text=f"{session.memory_mb:,.0f} MB of memory in use", icon="MEMORY")
-        layout.label(text=f"Version {ready['version']}, torch {ready['torch']}, weights {ready['weights']}", icon="INFO")
+        draw_text(layout, context, f"Version {ready['version']}, torch {ready['torch']}, weights {ready['weights']}", "INFO")
     row = layout.row(align=True)
     if session.client is None:
         row.operator("earthcrafter.start_engine", icon="PLAY")
     else:
         row.operator("earthcrafter.free_memory", icon="MEMORY")
         row.operator("earthcrafter.stop_engine", icon="X")
-    row.operator("earthcrafter.open_log", icon="TEXT").log = "engine"
-    column = layout.column()
-    column.use_property_split = True
-    column.prop(prefs, "idle_minutes")
+    layout.prop(prefs, "idle_minutes")
+    layout.operator("earthcrafter.open_log", icon="TEXT").log = "engine"
 
 
 def _draw_installation(layout: bpy.types.UILayout, context: bpy.types.Context, state: State) -> None:
@@ -123,7 +120,8 @@ def _device_text(device: str) -> str:
 def _draw_in_preferences(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The engine, and which Python it is."""
     box = layout.box()
-    box.label(text="Engine")
+    state = engine_service.session.state
+    box.label(text=f"Engine: {state.value}", icon=_ICONS[state])
     draw_engine(box, context)
     column = box.column()
     column.use_property_split = True
