@@ -4,7 +4,7 @@ import time
 
 import bpy
 from bpy_extras import view3d_utils
-from mathutils import Vector
+from mathutils import Euler, Vector
 
 window, area, region = bpy.context.window, bpy.context.area, bpy.context.region  # the tool sets them before every call
 PACKAGE = "bl_ext.user_default.earthcrafter"
@@ -95,6 +95,12 @@ def look_down():
     view.update()
 
 
+def look_from_side():
+    """The same place, seen from the south-west above."""
+    area.spaces.active.region_3d.view_rotation = Euler((0.9, 0, -0.6)).to_quaternion()
+    area.spaces.active.region_3d.update()
+
+
 def to_screen(points):
     """Places on the layout (metres from its south-west corner) in screen pixels from the upper left."""
     matrix, found = layout().matrix_world, []
@@ -157,16 +163,24 @@ class Watch:
     """Watches Blender's main thread by a timer of 5 ms, and how long each call of the extension's own functions takes.
 
     Attributes:
-        gaps: seconds between two calls of the timer, redraws of the window included.
-        own: name of a function -> the longest of its calls, seconds.
+        gaps: seconds between two calls of the timer; quiet: those in which Blender redrew no part of the window.
+        own: name of a function -> the longest of its calls and the processor time of the longest, seconds.
         marks: what happened -> seconds since Generate.
     """
 
     INTERVAL = 0.005
 
     def __init__(self):
-        self.gaps, self.own, self.marks = [], {}, {}
+        self.gaps, self.quiet, self.own, self.marks = [], [], {}, {}
         self.start = self.last = None
+        self.drawn = False
+        for space in (bpy.types.SpaceView3D, bpy.types.SpaceOutliner, bpy.types.SpaceProperties,
+                      bpy.types.SpaceDopeSheetEditor):
+            for kind in ("WINDOW", "HEADER", "UI", "TOOLS", "TOOL_HEADER"):
+                try:
+                    space.draw_handler_add(self._note_redraw, (), kind, "POST_PIXEL")
+                except TypeError:  # this space has no such region
+                    pass
         self.over = False
         service = part("engine_service")
         self._wrap(service, "tick")
@@ -180,21 +194,25 @@ class Watch:
                             self._wrap(cls, name)
         self.service = service
 
+    def _note_redraw(self):
+        self.drawn = True
+
     def _wrap(self, owner, name):
         inner = getattr(owner, name)
         called = f"{owner.__name__.rpartition('.')[2]}.{name}"
 
         def timed(*arguments, **options):
             """Calls the function, and takes the time."""
-            begun = time.perf_counter()
-            if called == "EARTHCRAFTER_OT_generate.execute":
-                self.start, self.marks, self.gaps, self.own = begun, {}, [], {}
+            begun, used = time.perf_counter(), time.thread_time()
+            if called.endswith("generate.execute"):  # Generate, and Regenerate Area
+                self.start, self.marks, self.gaps, self.quiet, self.own = begun, {}, [], [], {}
             if called == "EARTHCRAFTER_OT_cancel.execute":
                 self.marks["cancel"] = begun - self.start
             try:
                 return inner(*arguments, **options)
             finally:
-                self.own[called] = max(self.own.get(called, 0.0), time.perf_counter() - begun)
+                took = time.perf_counter() - begun, time.thread_time() - used
+                self.own[called] = tuple(map(max, took, self.own.get(called, (0.0, 0.0))))
 
         # Blender passes as many arguments as the function's code names
         signatures = {2: lambda self, context: timed(self, context),
@@ -207,6 +225,9 @@ class Watch:
         now = time.perf_counter()
         if self.start is not None and self.last is not None:
             self.gaps.append(now - self.last)
+            if not self.drawn:
+                self.quiet.append(now - self.last)
+            self.drawn = False
             for mark, holds in (("preview", self.service.view.arrays is not None), ("idle", session().job is None),
                                 ("place", bool(places()))):
                 if holds:
@@ -216,9 +237,12 @@ class Watch:
 
     def figures(self):
         """What was seen since Generate was pressed."""
-        slow = dict(sorted(self.own.items(), key=lambda item: -item[1])[:6])
-        return {"longest_gap_ms": round(1e3 * max(self.gaps)), "gaps_over_50_ms": sum(g > 0.05 for g in self.gaps),
-                "own_longest_ms": {name: round(1e3 * seconds, 1) for name, seconds in slow.items()}, "marks_s": self.marks}
+        slow = dict(sorted(self.own.items(), key=lambda item: item[1], reverse=True)[:6])
+        return {"longest_gap_ms": round(1e3 * max(self.gaps)),
+                "longest_gap_without_redraw_ms": round(1e3 * max(self.quiet)),
+                "gaps_over_50_ms": sum(g > 0.05 for g in self.gaps),
+                "own_longest_ms": {name: [round(1e3 * value, 1) for value in took] for name, took in slow.items()},
+                "seconds_until": {name: round(seconds, 2) for name, seconds in self.marks.items()}}
 
 
 def redraw_seconds():
