@@ -56,6 +56,7 @@ class EARTHCRAFTER_OT_import_layout(bpy.types.Operator):
         except EarthCrafterError as e:
             return report(self, e)
         add_to_scene(context, obj)
+        adoption.show(context, obj)
         adoption.tell(self, made)
         return {"FINISHED"}
 

@@ -57,14 +57,14 @@ class _File(_Source):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Ask for the file, or for the settings where a file was dropped."""
-        if self.filepath:  # type: ignore[has-type]
+        if self.filepath:  # type: ignore[attr-defined]
             return context.window_manager.invoke_props_dialog(self)  # type: ignore[arg-type]
         context.window_manager.fileselect_add(self)  # type: ignore[arg-type]
         return {"RUNNING_MODAL"}
 
     def path(self, suffixes: tuple[str, ...]) -> str:
         """The chosen file. Raises BadInput where there is none of this kind."""
-        path = Path(bpy.path.abspath(self.filepath))  # type: ignore[has-type]
+        path = Path(bpy.path.abspath(self.filepath))  # type: ignore[attr-defined]
         if not path.is_file():
             raise BadInput(f"There is no file {path}.", f"Choose one that ends in {', '.join(suffixes)}.")
         return str(path)
@@ -164,6 +164,7 @@ class EARTHCRAFTER_OT_adopt_layout(bpy.types.Operator):
         except EarthCrafterError as e:
             return report(self, e)
         add_to_scene(context, obj)
+        adoption.show(context, obj)
         adoption.tell(self, made)
         return {"FINISHED"}
 

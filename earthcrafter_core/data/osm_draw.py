@@ -14,7 +14,7 @@ from . import osm_sizes as sizes
 from .osm_features import AREA, LINE, POINT, Feature
 
 Tags = dict[str, str]
-NOT_BUILT = ("proposed", "construction", "abandoned", "razed", "demolished", "dismantled", "planned", "corridor", "disused")
+NOT_BUILT = ("proposed", "construction", "abandoned", "razed", "demolished", "dismantled", "planned", "corridor")
 
 _BUILT_KEYS = ("building", "building:part")
 _PAVED_KEYS = ("highway", "area:highway", "railway", "public_transport")

@@ -32,6 +32,7 @@ OSM: dict[int, dict[str, str]] = {
         "building": "garage garages shed roof carport service hut ruins bunker toilets tent gatehouse transformer_tower "
                     "allotment_house canopy",
         "barrier": "city_wall",
+        "amenity": "shelter",
         "historic": "citywalls",
     },
     c.ROAD: {
@@ -45,7 +46,7 @@ OSM: dict[int, dict[str, str]] = {
         "place": "square",
         "railway": "platform",
         "public_transport": "platform",
-        "amenity": "marketplace bus_station fuel car_wash courthouse",
+        "amenity": "marketplace bus_station bicycle_parking fuel car_wash courthouse",
         "aeroway": "helipad",
         "landuse": "plaza commercial retail industrial garages port depot",
         "area:highway": "footway pedestrian cycleway",
