@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
 from ..errors import BadInput, Cancelled, OutOfMemory
 from ..machine import peak_memory_mb
 from ..models.blocks import ConvBlock, SwinBlock
-from ..scene.needs import stage_seconds
+from ..scene.needs import TWO_CORES, stage_seconds
 
 if TYPE_CHECKING:
     from .networks import Models
@@ -26,8 +26,8 @@ OF_STRUCTURE = ("coarse", "fine", "voxels", "surfaces")
 """Stages that a new texture goes without."""
 GUIDANCE = {"coarse": 1.5, "fine": 1.0, "texture": 1.0}
 """Guidance of each stage where none is asked for, by layout adherence and IoU on held-out places."""
-TRUST_SECONDS = 3.0
-"""After a run has taken so long, its own speed counts as much as that of the measurements in needs.py."""
+TRUST = 0.03
+"""After this share of its expected time a run's own speed counts as much as that of the run before."""
 
 
 @dataclass
@@ -89,6 +89,7 @@ class Run:
     without: tuple[str, ...] = ()
     corner: tuple[int, int] = (0, 0)
     whole: tuple[int, int] | None = None
+    _paces: ClassVar[dict[str, float]] = {}  # of the last run on each device: its seconds over the expected ones
     _expected: dict[str, float] = field(default_factory=dict)  # seconds of each stage, by the measurements
     _begun: float = 0.0
     _stage_begun: float = 0.0
@@ -123,7 +124,8 @@ class Run:
     def stage(self, name: str) -> Iterator[Callable[[int, int], None]]:
         """Time a stage; gives a function to tell its steps, which looks at cancel too."""
         self._stage_begun = time.perf_counter()
-        self._begun = self._begun or self._stage_begun
+        if name != "load":  # reading files says nothing of how fast the machine computes
+            self._begun = self._begun or self._stage_begun
 
         def step(i: int, n: int) -> None:
             self.check()
@@ -157,6 +159,11 @@ class Run:
             return
         total = sum(self._expected.values())
         behind = min(self._behind + (0.0 if done else self._expected[name] * i / n), total)
-        elapsed = time.perf_counter() - self._begun
-        pace = (elapsed + TRUST_SECONDS) / (behind + TRUST_SECONDS)
+        elapsed = time.perf_counter() - self._begun if self._begun else 0.0
+        computed = max(behind - self._expected["load"], 0.0) if self._begun else 0.0
+        device = self.settings.device
+        before = self._paces.get(device, TWO_CORES if torch.get_num_threads() > 1 else 1.0)
+        pace = (elapsed + TRUST * total * before) / (computed + TRUST * total)
+        if done and name == STAGES[-1]:
+            self._paces[device] = elapsed / max(computed, 1e-9)
         self.progress(name, i, n, behind / total, (total - behind) * pace)

@@ -15,8 +15,9 @@ SECONDS = {"load": 0.3, "coarse": 0.024, "fine": 0.027, "voxels": 2.1e-3, "surfa
            "surfels": 1.15e-5, "drape": 5e-6, "mesh": 6.4e-5, "write": 1.6e-5}
 """Of one core. load: once. coarse, fine: for each window and step. voxels: for each column of cells. texture: for each column
 of voxels in a window and each step. All others: for each column of voxels."""
-MEMORY_AT_REST, MEMORY_OF_COLUMN = 430e6, 23.5e3
-"""Bytes: of the engine with its networks loaded, and on top for each column of voxels, at its peak (in the stage mesh)."""
+MEMORY_OF_ANY, MEMORY_OF_COLUMN = 640e6, 19.5e3
+"""Bytes: of the smallest place at its peak (libraries and networks at rest are 440e6 of them), and on top for each column of
+voxels (in the stage mesh)."""
 TWO_CORES = 0.75
 """Seconds with two cores as a share of those with one."""
 CUDA = 0.15
@@ -52,7 +53,7 @@ def needs(shape: tuple[int, int], cell_size: float, steps: int, voxel_size: floa
     """
     rows, cols = (max(1, round(n * cell_size / voxel_size)) for n in shape)
     seconds = TWO_CORES * sum(stage_seconds((rows, cols), steps, device=device).values())
-    return Needs(seconds * speed, int(MEMORY_AT_REST + MEMORY_OF_COLUMN * rows * cols))
+    return Needs(seconds * speed, int(MEMORY_OF_ANY + MEMORY_OF_COLUMN * rows * cols))
 
 
 def stage_seconds(voxels: tuple[int, int], steps: int, guided: bool = False, device: str = "cpu") -> dict[str, float]:
