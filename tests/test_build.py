@@ -83,6 +83,37 @@ def test_an_unfinished_environment_is_completed(tmp_path, monkeypatch):
     assert len(calls) == before + 1
 
 
+def test_the_newer_bpy_runs_the_tests_that_load_the_addon():
+    named = {Path(test.split("::")[0]).name for test in build.addon_tests()}
+    assert {"test_addon_layout.py", "test_addon_generate.py", "test_tools.py", "test_walls.py"} <= named
+    assert not named & {"test_pipeline.py", "test_train.py", "test_build.py"}
+    assert all((ROOT / test.split("::")[0]).is_file() for test in build.addon_tests())
+
+
+@pytest.mark.parametrize("fails", ["", ".venv-bpy5", "tests/window"])
+def test_all_test_runs_are_made_and_one_that_fails_counts(monkeypatch, capsys, fails):
+    made = []
+
+    def run(command, why, **_options):
+        made.append(" ".join(map(str, command)))
+        if fails and fails in made[-1]:
+            raise build.BuildError(why)
+
+    for name in ("setup", "setup_newer", "check"):
+        monkeypatch.setattr(build, name, lambda: None)
+    monkeypatch.setattr(build, "run", run)
+    if fails:
+        with pytest.raises(build.BuildError, match="Tests failed"):
+            build.test([], [], True)
+    else:
+        build.test([], [], True)
+    assert len(made) == 3 and capsys.readouterr().out.count("FAILED") == bool(fails)
+    made.clear()
+    build.test(["-k", "nothing"], [], True)
+    build.test([], ["bpy4", "window"], False)
+    assert len(made) == 2 and all("window" not in command and "bpy5" not in command for command in made)
+
+
 def test_errors_are_one_sentence():
     done = subprocess.run([sys.executable, str(ROOT / "build.py"), "package", "--nonsense"], capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.strip().splitlines() == ["build.py: `package` takes no further arguments."]

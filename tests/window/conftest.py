@@ -10,14 +10,24 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import build  # noqa: E402
 import harness  # noqa: E402
 
+_missing = ""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Install the window's Blender before the first test, whose time is limited."""
+    global _missing
+    if session.items and not session.config.option.collectonly:
+        try:
+            harness.install()
+        except harness.Unavailable as e:
+            _missing = str(e)
+
 
 @pytest.fixture(scope="session")
 def extension() -> Path:
     """The extension's zip, built now."""
-    try:
-        harness.install()
-    except harness.Unavailable as e:
-        pytest.skip(f"no real window: {e}")
+    if _missing:
+        pytest.skip(f"no real window: {_missing}")
     kept, build.BUILD, build.DIST = (build.BUILD, build.DIST), harness.OUTPUT / "build", harness.OUTPUT / "dist"
     try:
         return build.package()
@@ -28,10 +38,8 @@ def extension() -> Path:
 @pytest.fixture
 def window(extension):
     """An open window with a fresh profile, the engine's Python set and the sidebar open."""
-    results = harness.OUTPUT / "résultats"
     try:
-        opened = harness.Window(extension, results)
-        opened.__enter__()
+        opened = harness.Window(extension, harness.OUTPUT / "résultats").__enter__()
     except harness.Unavailable as e:
         pytest.skip(f"no real window: {e}")
     try:

@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 OUTPUT = ROOT / "build" / "window"
 PROFILE = OUTPUT / "profile"
 ENGINE = "earthcrafter_core.engine"
-INSTALL_SECONDS, START_SECONDS, ABANDONED_SECONDS = 900, 240, 3600
+DEBIAN = Path("/etc/debian_version")
+INSTALL_SECONDS, START_SECONDS, ABANDONED_SECONDS = 600, 120, 3600
 
 
 class Unavailable(Exception):
@@ -57,7 +58,7 @@ def install() -> None:
     path = tool_path()
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         raise Unavailable("a window needs root")
-    if not Path("/etc/debian_version").exists() or not shutil.which("apt-get"):
+    if not DEBIAN.exists() or not shutil.which("apt-get"):
         raise Unavailable("the window's Blender comes from Debian's packages, and this is no Debian")
     if Path(sys.base_prefix) in (Path("/"), Path("/usr")):
         raise Unavailable("the engine's Python belongs to this system and cannot be lent to the window's")
@@ -108,7 +109,7 @@ class Window:
         self._log = Path(os.devnull)
 
     def __enter__(self) -> Window:
-        _close_abandoned()
+        close_abandoned()
         for made in (PROFILE, self._folder):
             shutil.rmtree(made, ignore_errors=True)
             made.mkdir(parents=True)
@@ -291,7 +292,7 @@ def _state() -> dict[str, int]:
     return {name: int(state[name]) for name in ("blender", "xvfb")}
 
 
-def _close_abandoned() -> None:
+def close_abandoned() -> None:
     """Close a window that a run left behind. Raises Unavailable where another run's window is open and young."""
     state = tool_module().STATE
     if not state.exists():
