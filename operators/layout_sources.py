@@ -151,7 +151,7 @@ class EARTHCRAFTER_OT_adopt_layout(bpy.types.Operator):
 
     bl_idname = "earthcrafter.adopt_layout"
     bl_label = "Adopt Layout"
-    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+    bl_options = {"UNDO", "INTERNAL"}
 
     directory: StringProperty(  # type: ignore[valid-type]
         subtype="DIR_PATH", options={"SKIP_SAVE"}, description="Folder that the engine left the layout in")

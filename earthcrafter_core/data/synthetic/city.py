@@ -140,25 +140,27 @@ def campus(canvas: Canvas) -> None:
     place = frame(canvas, float(rng.uniform(0, np.pi / 2)))
     angle = angle_of(place)
     reach = 0.75 * size
+    scale = max(1, round((size / 256) ** 2))  # how many such scenes the place holds
     edge = float(rng.uniform(70, 105)) * float(rng.choice([-1, 1]))
-    r.road(canvas, street(canvas, place, -reach, edge, reach, edge, 3.0), 9.0, 2.0)
+    for v in edge + 240.0 * np.arange(-(size // 512), size // 512 + 1):
+        r.road(canvas, street(canvas, place, -reach, v, reach, v, 3.0), 9.0, 2.0)
     if rng.random() < 0.6:
         side = float(rng.uniform(80, 110)) * float(rng.choice([-1, 1]))
         r.road(canvas, street(canvas, place, side, -reach, side, reach, 6.0), 7.0, 2.0)
-    for kind in rng.permutation(["track", "football", "tennis", "baseball", "court", "football"])[:4]:
+    for kind in np.tile(rng.permutation(["track", "football", "tennis", "baseball", "court", "football"])[:4], scale):
         for _ in range(8):
             u, v = rng.uniform(-size * 0.48, size * 0.48, 2)
             turn = angle + (np.pi / 2 if rng.random() < 0.3 else 0.0)
             if g.sports_field(canvas, *place(float(u), float(v)), turn, str(kind)):
                 break
-    for _ in range(int(rng.integers(1, 3))):
+    for _ in range(int(rng.integers(1, 3)) * scale):
         u, v = rng.uniform(-size * 0.45, size * 0.45, 2)
         hu, hv = float(rng.uniform(18, 34)), float(rng.choice([16.0, 24.0]))
         w, a, e = canvas.box(*place(float(u), float(v)), angle, hu, hv)
         if canvas.is_free(w, (np.abs(a) < hu) & (np.abs(e) < hv)):
             r.parking(canvas, *place(float(u), float(v)), angle, hu, hv)
     spots = []
-    for _ in range(60):
+    for _ in range(60 * scale):
         u, v = (float(t) for t in rng.uniform(-size * 0.5, size * 0.5, 2))
         hu, hv = float(rng.uniform(12, 28)), float(rng.uniform(7, 12))
         turn = angle + (np.pi / 2 if rng.random() < 0.5 else 0.0)
@@ -167,9 +169,10 @@ def campus(canvas: Canvas) -> None:
             hu, hv = 10.0, 10.0
         if b.build(canvas, kind, *place(u, v), turn, hu, hv, apron=5):
             spots.append(place(u, v))
-        if len(spots) > 13:
+        if len(spots) > 13 * scale:
             break
-    for p, q in zip(spots[:-1], spots[1:], strict=True):
+    for k, p in enumerate(spots[:-1], 1):  # to the next one built; in a large place, to the nearest
+        q = spots[k] if scale == 1 else min(spots[k:], key=lambda s: (s[0] - p[0]) ** 2 + (s[1] - p[1]) ** 2)
         _paved(canvas, p, q)
     if rng.random() < 0.5:
         g.pool(canvas, *place(float(rng.uniform(-90, 90)), float(rng.uniform(-90, 90))), angle, 12.5, 6.0)

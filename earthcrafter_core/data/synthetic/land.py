@@ -11,6 +11,8 @@ from . import ways as r
 from .canvas import Canvas, Wing, line, smooth_line
 from .town import fields, frame
 
+LARGE = 400  # metres a side from which a place shows more than one such scene
+
 
 def coast(canvas: Canvas) -> None:
     """Sea or a broad river mouth, a beach or rocks, dunes, a promenade, houses and hotels behind."""
@@ -44,8 +46,9 @@ def coast(canvas: Canvas) -> None:
     if road is not None:
         r.road(canvas, road, 7.0, 2.2)
         r.path(canvas, _offset(road, -9.0), 3.0)
+        depth = int(np.clip(size // 256, 1, 3))  # streets behind the promenade, two rows of houses each
         for x, y, a in r.stations(road, float(rng.uniform(20, 34))):
-            for t in (16.0, 44.0, 72.0, 100.0):
+            for t in 16.0 + 28.0 * np.arange(2 + 2 * depth):
                 kind = int(rng.choice([c.HOUSE, c.HOUSE, c.APARTMENTS, c.COMMERCIAL]))
                 hu, hv = (float(rng.uniform(5, 8)), float(rng.uniform(4, 5))) if kind == c.HOUSE else (
                     float(rng.uniform(8, 13)), float(rng.uniform(6, 9)))
@@ -53,10 +56,17 @@ def coast(canvas: Canvas) -> None:
                 if rng.random() < 0.65 and b.build(canvas, kind, px, py, a, hu, hv, apron=2) and rng.random() < 0.35:
                     g.pool(canvas, px - np.sin(a) * (hv + 6), py + np.cos(a) * (hv + 6), a,
                            float(rng.uniform(3.5, 7)), 2.4)
-        second = _offset(road, 58.0)
-        w, d, _ = canvas.near(second, 4)
-        if (canvas.taken[w] & (np.abs(d) < 2.5)).sum() <= 0.2 * d.size:
-            canvas.band(second, 5.0, c.ROAD, (c.LAWN, c.MEADOW))
+        for k in range(depth):
+            second = _offset(road, 58.0 + 56.0 * k)
+            if size > LARGE:  # inside sharp bends an offset line folds: leave out what comes nearer than it should
+                gap = np.hypot(*(second[:, None] - road[None]).transpose(2, 0, 1)).min(1)
+                second = second[gap > 0.93 * (58.0 + 56.0 * k)]
+            w, d, _ = canvas.near(second, 4)
+            if (canvas.taken[w] & (np.abs(d) < 2.5)).sum() <= 0.2 * d.size:
+                canvas.band(second, 5.0, c.ROAD, (c.LAWN, c.MEADOW))
+    if size > LARGE:  # fields behind the town
+        canvas.cover[(inland > back + 150 + 56 * (size // 256)) & (canvas.cover == c.LAWN) & ~canvas.taken] = c.CROPLAND
+        fields(canvas, angle, (c.CROPLAND, c.CROPLAND, c.MEADOW, c.ORCHARD, c.SOIL), (c.CROPLAND,))
     if rng.random() < 0.6:  # a pier
         x, y = place(float(rng.uniform(-60, 60)), 0.0)
         d = np.array([np.sin(angle), -np.cos(angle)])
@@ -100,9 +110,13 @@ def valley(canvas: Canvas) -> None:
     angle = float(rng.uniform(0, np.pi))
     _, v = Wing(size / 2, size / 2, angle, 1, 1).local(canvas.x[None, :], canvas.y[:, None])
     v = v + float(rng.uniform(-50, 50))
+    scale = float(np.clip(size / LARGE, 1, 2.5))
+    if size > LARGE:  # the other side of the valley comes into sight
+        v = np.maximum(v, -v - 0.4 * size)
     high = v + 20 * canvas.noise.plane(n, n, 128.0) + 8 * canvas.noise.plane(n, n, 32.0)
     canvas.cover[:] = c.MEADOW
     tree_line, rock_line, snow_line = float(rng.uniform(5, 35)), float(rng.uniform(45, 90)), float(rng.uniform(80, 130))
+    tree_line, rock_line, snow_line = tree_line * scale, rock_line * scale, snow_line * scale
     everything = (slice(0, n), slice(0, n))
     rough = canvas.noise.plane(n, n, 16.0, 2)
     canvas.cover[high > rock_line + 8 * rough] = c.ROCK
