@@ -21,16 +21,14 @@ from .earthcrafter_core.engine.protocol import Message
 from .earthcrafter_core.errors import BadInput, Cancelled, EarthCrafterError, WriteError
 from .engine_client import EngineClient, EngineError
 from .engine_job import Job, Outcome
+from .engine_watch import BackOff, Installation
 
 __all__ = ["Job", "Outcome", "Session", "State"]
-BACK_OFF_SECONDS = (0.0, 2.0, 5.0, 15.0, 60.0)
-"""Wait before the next start, after so many engines that failed one after another."""
 CANCEL_SECONDS = 20.0
 """A job that goes on so long after Cancel is ended together with its engine."""
 START_SECONDS = 300.0
 """An engine that is not ready after so long is ended; a first start on a slow disk with a virus scanner takes minutes."""
 _EXIT_SECONDS = 1.0  # at Blender's exit the engine may take so long to end by itself
-_INSTALLED_SECONDS = 2.0  # a panel asks for the state at every redraw; the disk is asked this seldom
 
 
 class State(enum.Enum):
@@ -54,14 +52,13 @@ class Session:
 
     def __init__(self, start: Callable[[], EngineClient], locate: Callable[[], object] = lambda: None,
                  idle_seconds: Callable[[], float] = lambda: 0.0):
-        self._start, self._locate, self._idle_seconds = start, locate, idle_seconds
+        self._start, self._idle_seconds = start, idle_seconds
+        self._installation, self._back_off = Installation(locate), BackOff()
         self._files = Background()
         self._client: EngineClient | None = None
         self._ending: list[EngineClient] = []
-        self._missing: tuple[float, EarthCrafterError | None] = (float("-inf"), None)
         self._why = ""
-        self._failures = 0
-        self._not_before = self._used = self._cancelled_at = 0.0
+        self._used = self._cancelled_at = 0.0
         self._opened = self._sent = False
         self._swept: set[Path] = set()
         self.job: Job | None = None
@@ -84,7 +81,7 @@ class Session:
     def why(self) -> str:
         """Why the engine is in this state, as words after a colon, or ""."""
         if self._client is None and self.job is not None:
-            return f"again in {max(self._not_before - time.monotonic(), 0):.0f} s"
+            return f"again in {self._back_off.seconds:.0f} s"
         if self._client is not None:
             return ""
         missing = self.missing()
@@ -109,18 +106,11 @@ class Session:
 
     def missing(self) -> EarthCrafterError | None:
         """Why there is no engine to start, or None."""
-        now = time.monotonic()
-        if now - self._missing[0] > _INSTALLED_SECONDS:
-            try:
-                self._locate()
-                self._missing = (now, None)
-            except EarthCrafterError as e:
-                self._missing = (now, e)
-        return self._missing[1]
+        return self._installation.missing()
 
     def look_again(self) -> None:
         """Forget what was known of the installation: the preferences or the disk have changed."""
-        self._missing = (float("-inf"), None)
+        self._installation.forget()
 
     def start_job(self, job: Job) -> None:
         """Begin a job, starting the engine where none runs; the outcome comes out of `pump`.
@@ -132,9 +122,8 @@ class Session:
         if self.job is not None:
             raise BadInput("The engine is already working.", "Wait for it, or press Cancel first.")
         self.error = None
-        self.look_again()
         try:
-            self._locate()
+            self._installation.require()
         except EarthCrafterError as e:
             self.error = e
             raise
@@ -147,9 +136,9 @@ class Session:
 
     def start_now(self) -> None:
         """Start the engine at once, whatever failed before; does nothing where it runs. Raises EarthCrafterError."""
-        self._failures, self._not_before, self.error = 0, 0.0, None
-        self.look_again()
-        self._locate()
+        self.error = None
+        self._back_off.reset()
+        self._installation.require()
         self._start_engine()
 
     def cancel(self) -> None:
@@ -200,7 +189,8 @@ class Session:
             why: what the state says then.
         """
         self._forget(_EXIT_SECONDS if wait else None)
-        self._why, self._failures, self._not_before = why, 0, 0.0
+        self._why = why
+        self._back_off.reset()
         if self.job is not None:
             self._finish(self.job, error=Cancelled())
             self.error = None
@@ -215,7 +205,7 @@ class Session:
 
     def _start_due(self) -> Outcome | None:
         """Start an engine for the waiting job, once its time has come."""
-        if self._client is not None or self.job is None or time.monotonic() < self._not_before:
+        if self._client is not None or self.job is None or self._back_off.seconds > 0:
             return None
         try:
             self._start_engine()
@@ -329,15 +319,14 @@ class Session:
         job.new_previews.clear()
         self.job, self.error, self._sent, self._used = None, error, False, time.monotonic()
         if self.ready:  # this engine does its work
-            self._failures, self._not_before = 0, 0.0
+            self._back_off.reset()
         self.last = Outcome(job, folder, error, reused, job.seconds)
         return self.last
 
     def _fail(self, error: EarthCrafterError) -> Outcome | None:
         """The engine is gone: stopped, with the running job ended by its error."""
         self._forget(0.5)
-        self._not_before = time.monotonic() + BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS) - 1)]
-        self._failures += 1
+        self._back_off.failed()
         self.look_again()
         self._why = error.message
         if self.job is not None or self.error is None:  # else its last job's error has told why

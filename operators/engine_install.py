@@ -8,7 +8,7 @@ from bpy.props import EnumProperty, StringProperty
 
 from .. import engine_service, engine_tasks
 from ..earthcrafter_core.errors import EarthCrafterError
-from ..engine_install import BUILDS
+from ..engine_install import BUILDS, Plan
 from ..preferences import FOLDER, INTERNET, PYTHON, SOURCES, engine_home, preferences
 from .common import register_classes, report, unregister_classes
 
@@ -93,7 +93,7 @@ class EARTHCRAFTER_OT_install_engine(_IdleTask, bpy.types.Operator):
                 self.report({"ERROR"}, _OFFLINE)
                 return {"CANCELLED"}
             wheels = bpy.path.abspath(self.folder or prefs.wheels_folder)
-            if source == FOLDER and not Path(wheels or "/nowhere").is_dir():
+            if source == FOLDER and not (wheels and Path(wheels).is_dir()):
                 self.report({"ERROR"}, f"There is no folder of wheels at {wheels or 'the empty path'}. Choose one that exists.")
                 return {"CANCELLED"}
             build = self.build if self.properties.is_property_set("build") else ""
@@ -103,7 +103,7 @@ class EARTHCRAFTER_OT_install_engine(_IdleTask, bpy.types.Operator):
         return {"FINISHED"}
 
 
-def _size_text(plan, source: str) -> str:
+def _size_text(plan: Plan, source: str) -> str:
     """What the installation fetches and takes, from measurements."""
     sizes = plan.sizes()
     if sizes is None:

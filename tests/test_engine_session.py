@@ -164,7 +164,7 @@ def test_what_is_not_installed_is_told(tmp_path, results):
     with pytest.raises(errors.EarthCrafterError, match="Install it"):
         session.start_now()
     assert session.job is None and left(results) == set()
-    session._locate = lambda: None
+    session._installation.locate = lambda: None
     wanted = job(results)
     session.start_job(wanted)  # asks again at once
     assert finish(session, wanted).error is None

@@ -18,7 +18,7 @@ from engine_bench import (READY, Job, Session, State, Timed, client_module, fini
                           session_module, start, zombies)
 
 bpy = pytest.importorskip("bpy")
-home_module = bare.part("engine_home")
+home_module, watch_module = bare.part("engine_home"), bare.part("engine_watch")
 LONGEST_SECONDS = 0.05
 STUCK = READY + "say(**ready); time.sleep(600)"
 """Says that it is ready and never reads its stdin."""
@@ -128,7 +128,7 @@ def test_a_deleted_engine(tmp_path, fault_name):
 
     def fault(bench):
         install()
-        bench.session.session._locate = home.python
+        bench.session.session._installation.locate = home.python
         assert bench.session.state is State.STOPPED
         if fault_name == "deleted folder":
             shutil.rmtree(home.environment())
@@ -227,7 +227,7 @@ def test_cancel_and_stop_in_mid_job(tmp_path):
 
 
 def test_restarts_back_off_and_a_person_starts_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(session_module, "BACK_OFF_SECONDS", (0.0, 0.6, 1.2))
+    monkeypatch.setattr(watch_module, "BACK_OFF_SECONDS", (0.0, 0.6, 1.2))
     bench = Bench(tmp_path)
     waits = []
     for _ in range(4):
@@ -250,7 +250,7 @@ def test_restarts_back_off_and_a_person_starts_at_once(tmp_path, monkeypatch):
     assert finish(bench.session, wanted).error is None
     bench.session.shutdown(wait=True)
     monkeypatch.undo()
-    assert session_module.BACK_OFF_SECONDS == (0.0, 2.0, 5.0, 15.0, 60.0)
+    assert watch_module.BACK_OFF_SECONDS == (0.0, 2.0, 5.0, 15.0, 60.0)
 
 
 # ---------------------------------------------------------------------------------------------------- the buttons, in Blender
