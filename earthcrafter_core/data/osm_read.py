@@ -107,7 +107,8 @@ class Extract:
         members: dict[int, Member] = {}
         wkb = osmium.geom.WKBFactory()
         west, south, east, north = square.bounds
-        tagged_nodes = osmium.filter.EmptyTagFilter().enable_for(osmium.osm.NODE)  # the others only place ways
+        tagged_nodes = osmium.filter.EmptyTagFilter()
+        tagged_nodes.enable_for(osmium.osm.NODE)  # the others only place ways
         for count, thing in enumerate(self._objects().with_locations().with_filter(tagged_nodes)):
             if count % _STEP == 0 and cancel is not None and cancel():
                 raise Cancelled
