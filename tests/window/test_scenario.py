@@ -150,7 +150,7 @@ def test_paint_generate_cancel_undo_regenerate(window):
     time.sleep(1)
     window.shot("regenerated")
     for name in ("generate", "regenerate"):
-        own = {called: used for called, (_took, used) in figures[name]["own_longest_ms"].items()}  # type: ignore[index]
+        own = {called: used for called, (_took, used) in figures[name]["own_longest_ms"].items()}
         own.pop("PreviewView._draw", None)  # drawn by software here, and compiled at its first call
         assert max(own.values()) < 50, f"{name}: the main thread was held up by {own}"
 
