@@ -34,7 +34,7 @@ def load_layout(path: Path, cell_size: float | None = None, mapping: Path | None
     report = picture_classes.describe(unmapped, ids.size, tolerance)
     beside = layout_sidecar.read(path)
     planes = {name: layout_sidecar.read_plane(plane, ids.shape) for name, plane in beside.planes.items()}
-    layout = Layout(ids, cell_size or beside.cell_size or 1.0, **planes)
+    layout = Layout(ids, (beside.cell_size or 1.0) if cell_size is None else cell_size, **planes)
     return MadeLayout(layout, path.stem, report, beside.crs, beside.origin, beside.source or f"image {path.name}")
 
 

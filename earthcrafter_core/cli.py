@@ -110,7 +110,8 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("layout", nargs="?", type=Path, metavar="LAYOUT",
                         help="picture of class ids (8-bit grey or indexed) or of the palette's colours")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="folder of the result")
-    parser.add_argument("--cell-size", type=float, default=1.0, metavar="METRES", help="side of a pixel (default 1)")
+    parser.add_argument("--cell-size", type=float, metavar="METRES",
+                        help="side of a pixel (default: as NAME.json beside the picture says, else 1)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=25, help="sampling steps (default 25)")
     parser.add_argument("--guidance", type=float, help="classifier-free guidance of all stages (default: each its own)")
@@ -185,7 +186,7 @@ def _layout_of(args: argparse.Namespace) -> Layout:
     if args.height_hint is not None:
         raise BadInput("A height hint needs a layout.", "Leave --height-hint out with --unconditional.")
     shape = (args.size, args.size)
-    return Layout(np.zeros(shape, np.uint8), args.cell_size,
+    return Layout(np.zeros(shape, np.uint8), 1.0 if args.cell_size is None else args.cell_size,
                   elevation=None if elevation is None else read_elevation(elevation, shape))
 
 

@@ -229,3 +229,8 @@ def test_planes_of_another_shape(tmp_path):
     np.save(tmp_path / "l.height.npy", np.zeros((3, 3)))
     with pytest.raises(BadInput, match="the picture"):
         layout_from_image(tmp_path / "l.png")
+
+
+def test_a_layout_is_generated_in_the_size_that_it_was_saved_in(tmp_path):
+    write_layout(tmp_path / "l.png", Layout(IDS, 0.5))
+    assert read_layout(tmp_path / "l.png", None).cell_size == 0.5 and read_layout(tmp_path / "l.png", 2.0).cell_size == 2.0

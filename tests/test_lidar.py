@@ -9,8 +9,8 @@ import pytest
 
 from earthcrafter_core.data import classify
 from earthcrafter_core.data.ground import Frame, bilinear, drape, fill, relief, terrain
-from earthcrafter_core.data.lidar import read_points
-from earthcrafter_core.data.lidar_scene import balance, layout_from_lidar, scene_from_lidar
+from earthcrafter_core.data.lidar import Place, _epsg_of_wkt, read_place, read_points
+from earthcrafter_core.data.lidar_scene import balance, layout_from_lidar, made_from_lidar, scene_from_lidar
 from earthcrafter_core.data.shell import Surfaces, build_shell
 from earthcrafter_core.errors import BadInput
 from earthcrafter_core.scene import classes as c
@@ -259,3 +259,32 @@ def test_layout_from_lidar(laz: Path) -> None:
     assert layout.shape == (SIZE // 2, SIZE // 2) and layout.cell_size == 2.0
     assert layout.height_hint is not None and np.nanmax(layout.height_hint) > 5
     assert layout.elevation is not None and 198 < layout.elevation.min() < 203
+
+
+def test_the_place_on_earth_comes_along(tmp_path: Path, laz: Path) -> None:
+    assert read_place(laz) == Place(None, 1.0) and made_from_lidar(laz).origin is None
+    las = laspy.read(laz)
+    wkt = 'COMPD_CS["x",PROJCS["NAD83 / Oregon",GEOGCS["NAD83",AUTHORITY["EPSG","4269"]],UNIT["metre",1,AUTHORITY["EPSG",' \
+          '"9001"]],AUTHORITY["EPSG","2991"]],VERT_CS["height",AUTHORITY["EPSG","5703"]]]'
+    las.header.vlrs.append(laspy.vlrs.known.WktCoordinateSystemVlr(wkt))
+    las.write(tmp_path / "w.laz")
+    made = made_from_lidar(tmp_path / "w.laz", 2.0)
+    assert made.crs == "EPSG:2991" and made.source == "lidar w.laz" and made.layout.elevation is not None
+    assert made.origin == pytest.approx((float(las.x.min()), float(las.y.min())), abs=0.02)
+
+
+@pytest.mark.parametrize("wkt,code", [
+    ('PROJCRS["a",BASEGEOGCRS["b",ID["EPSG",4326]],ID["EPSG",32633]]', 32633),
+    ('PROJCS["a",UNIT["m",1,AUTHORITY["EPSG","9001"]]]', 0),
+    ('GEOGCS["WGS 84",AUTHORITY["EPSG","4326"]]', 0), ("", 0), ("PROJCS[", 0)])
+def test_codes_in_wkt(wkt: str, code: int) -> None:
+    assert _epsg_of_wkt(wkt) == code
+
+
+def test_the_report_of_a_survey(laz: Path) -> None:
+    made = made_from_lidar(laz)
+    holes = int((made.layout.class_id == 0).sum())
+    assert any(line.startswith(f"{holes} cells") for line in made.report) == (holes > 0)
+    told: list[float] = []
+    made_from_lidar(laz, step=told.append)
+    assert told == sorted(told) and len(told) == 2

@@ -23,14 +23,14 @@ from ..scene.picture_classes import PALETTE_MAPPING, Mapping, classify, read_map
 _PICTURE = "Give an 8-bit PNG of class ids 0 to 25, or one in the palette's colours."
 
 
-def read_layout(path: Path, cell_size: float = 1.0, height_hint: Path | None = None,
+def read_layout(path: Path, cell_size: float | None = 1.0, height_hint: Path | None = None,
                 elevation: Path | None = None) -> Layout:
     """A layout from a picture and, where given, its planes.
 
     Args:
         path: 8-bit grey or indexed picture of class ids, or RGB(A) in exactly the palette's colours (transparent: unpainted).
             An indexed picture whose colours are all the palette's is read by its colours.
-        cell_size: metres along one side of a pixel.
+        cell_size: metres along one side of a pixel; None: as the sidecar says, else 1.
         height_hint: .npy of the layout's shape, metres above ground, NaN unknown.
         elevation: .npy or .tif that covers the layout's extent, metres; resampled bilinearly.
 
@@ -40,7 +40,7 @@ def read_layout(path: Path, cell_size: float = 1.0, height_hint: Path | None = N
     ids = read_class_ids(path)
     hint = None if height_hint is None else _read_npy(height_hint, "height hint")
     ground = None if elevation is None else read_elevation(elevation, (ids.shape[0], ids.shape[1]))
-    return Layout(ids, cell_size, hint, ground)
+    return Layout(ids, (layout_sidecar.read(Path(path)).cell_size or 1.0) if cell_size is None else cell_size, hint, ground)
 
 
 def layout_from_image(path: Path, cell_size: float | None = None, mapping: Path | None = None,
@@ -62,7 +62,7 @@ def layout_from_image(path: Path, cell_size: float | None = None, mapping: Path 
     ids, unmapped = classify(_pixels(picture, table), table, tolerance)
     beside = layout_sidecar.read(path)
     planes = {name: layout_sidecar.read_plane(plane, ids.shape) for name, plane in beside.planes.items()}
-    layout = Layout(ids, cell_size or beside.cell_size or 1.0, **planes)
+    layout = Layout(ids, (beside.cell_size or 1.0) if cell_size is None else cell_size, **planes)
     return MadeLayout(layout, path.stem, picture_classes.describe(unmapped, ids.size, tolerance), beside.crs, beside.origin,
                       beside.source or f"image {path.name}")
 
