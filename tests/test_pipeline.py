@@ -145,6 +145,19 @@ def test_a_given_elevation_is_kept():
     assert planes.class_id.shape == (128, 128) and np.isnan(planes.height).all()
 
 
+def test_larger_voxels_make_no_taller_houses(models, tmp_path):
+    ids = np.full((64, 64), sem.LAWN, np.uint8)
+    ids[16:48, 16:48] = sem.HOUSE
+    height = {}
+    for size in (1.0, 2.0):
+        generate(Layout(ids, 2.0), tmp_path / str(size), Settings(seed=2, steps=4, voxel_size=size, relief="flat"), models=models)
+        voxels = read_voxels(tmp_path / str(size))
+        centres = voxels.centres()
+        roof = voxels.class_id == sem.HOUSE
+        height[size] = centres[roof, 2].max() - np.median(centres[~roof, 2])
+    assert 2 < height[2.0] < 1.7 * height[1.0]
+
+
 def test_small_floating_pieces_are_dropped():
     y, x = np.mgrid[:8, :8]
     ground = np.stack([x.ravel(), y.ravel(), np.full(64, 5)], 1)

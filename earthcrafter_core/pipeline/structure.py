@@ -19,7 +19,7 @@ from ..models.config import CELL, LATENT
 from ..models.struct_flow import ELEVATION_SCALE, Relief, dilate, valid_cells
 from ..precision import autocast
 from ..scene import classes as sem
-from ..scene.voxels import GROUND_INDEX
+from ..scene.voxels import GROUND_INDEX, height_to_index
 from ..sparse.coords import Coords, sorted_coords
 from .canvas import Planes, coarse_noise, noise_of, sample_sparse
 from .networks import Models
@@ -90,6 +90,16 @@ class Sampled:
     latent: np.ndarray
 
 
+def _as_tall_as_learnt(coords: np.ndarray, class_id: np.ndarray, voxel_size: float) -> np.ndarray:
+    """Voxels int64 [N, 3] of buildings as high in metres as at the voxels of 1 m that the networks learnt from: a house of 4
+    voxels is 4 m high, so 2 voxels of 2 m. Trees keep their proportions, which go with the width they are painted at."""
+    if voxel_size == 1:
+        return coords
+    coords, built = coords.copy(), sem.is_in(class_id, sem.BUILDING_IDS)
+    coords[built, 2] = height_to_index(coords[built, 2] - GROUND_INDEX, voxel_size)
+    return coords
+
+
 @dataclass
 class KnownCells:
     """Cells of a canvas that are to stay as they are.
@@ -118,6 +128,7 @@ def sample_structure(planes: Planes, models: Models, run: Run, known: KnownCells
             cells, latent = sample_fine(planes, grid, models, run, step, known)
         with run.stage("voxels") as step:
             coords, class_id = decode_structure(cells, latent, planes, models, step)
+    coords = _as_tall_as_learnt(coords, class_id, run.settings.voxel_size)
     return Sampled(coords, class_id, planes, elevation, cells.bxyz[:, 1:].cpu().numpy(), latent.float().cpu().numpy())
 
 
