@@ -146,9 +146,9 @@ def _settle(outcome: Outcome) -> None:
     if outcome.job.kind != "layout" and entry.target.layout_id:
         note(outcome.folder, entry.target.layout_id, outcome.job.kind, outcome.seconds)
         history.forget()
-    if outcome.job.kind == "generate" and not outcome.reused and outcome.job.layout is not None:
-        job, asked = outcome.job, outcome.job.settings
-        speed.learn(user_folder("measured"), job.layout.shape, job.layout.cell_size, asked["steps"], asked["voxel_size"],
+    layout, asked = outcome.job.layout, outcome.job.settings
+    if outcome.job.kind == "generate" and not outcome.reused and layout is not None:
+        speed.learn(user_folder("measured"), layout.shape, layout.cell_size, asked["steps"], asked["voxel_size"],
                     asked["device"], working_seconds(outcome.folder))
     arrivals.append(Arrival(entry, preferences().splat_cap))
 

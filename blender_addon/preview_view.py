@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
@@ -39,7 +40,7 @@ class PreviewView:
         self.arrays: PreviewArrays | None = None
         self._target = 0
         self._shift = Vector()
-        self._batch = None
+        self._batch: Any = None  # gpu.types.GPUBatch
         self._handle: object | None = None
 
     def show(self, arrays: PreviewArrays, target: int, shift: Vector) -> None:

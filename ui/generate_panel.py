@@ -61,10 +61,9 @@ class EARTHCRAFTER_PT_generate(SidebarPanel, bpy.types.Panel):
         else:
             row.scale_y = 1.5
             row.operator("earthcrafter.generate", icon="WORLD")
-        if session.error is not None:
-            draw_error(layout, context, session.error)
-        elif session.missing() is not None:
-            draw_error(layout, context, session.missing())
+        error = session.error or session.missing()
+        if error is not None:
+            draw_error(layout, context, error)
 
 
 def _draw_forecast(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
