@@ -150,7 +150,8 @@ def test_larger_voxels_make_no_taller_houses(models, tmp_path):
     ids[16:48, 16:48] = sem.HOUSE
     height = {}
     for size in (1.0, 2.0):
-        generate(Layout(ids, 2.0), tmp_path / str(size), Settings(seed=2, steps=4, voxel_size=size, relief="flat"), models=models)
+        settings = Settings(seed=2, steps=4, voxel_size=size, relief="flat")
+        generate(Layout(ids, 2.0), tmp_path / str(size), settings, models=models)
         voxels = read_voxels(tmp_path / str(size))
         centres = voxels.centres()
         roof = voxels.class_id == sem.HOUSE
