@@ -306,3 +306,26 @@ def test_a_flat_relief_leaves_the_layouts_elevation_behind():
     assert jobs.generate_entry(bpy.context, obj, 1).job.layout.elevation is not None
     scene.relief = "flat"
     assert jobs.generate_entry(bpy.context, obj, 1).job.layout.elevation is None
+
+
+def test_large_layouts_settle_before_anything_else_changes():
+    settling = addon.part("settling")
+
+    class Shown:
+        ended = False
+
+        def end(self):
+            self.ended = True
+
+    obj = make()
+    bpy.ops.ed.undo_push(message="made")
+    ops.paint_disc("EXEC_DEFAULT", True, paint_class="house", centre=(5, 5), radius=3)
+    undone, painted_over, rested = Shown(), Shown(), Shown()
+    settling.keep(obj.name, undone)
+    bpy.ops.ed.undo()
+    assert undone.ended
+    settling.keep("Layout", painted_over)
+    ops.fill(paint_class="rock")
+    assert painted_over.ended
+    settling.keep("a layout that was deleted", rested)
+    assert settling._rested() is None and rested.ended and not settling._kept
