@@ -23,17 +23,19 @@ def run() -> list[dict]:
     from earthcrafter_core.data.osm_draw import Drawing, draw
     from earthcrafter_core.data.osm_features import Square
     from earthcrafter_core.data.osm_read import Extract
+    from earthcrafter_core.data.osm_stages import sort
 
     unpacked = bz2.decompress(TOWN.read_bytes())
     square = Square.around(*CENTRE, SIZE)
     features = Extract(TOWN).read(square).features
+    stages = sort(features).stages
 
     def scan() -> None:
         for _ in osmium.FileProcessor(osmium.io.FileBuffer(bz2.decompress(TOWN.read_bytes()), "osm")).with_locations():
             pass
 
     def drawn() -> None:
-        draw(Drawing(np.zeros((SIZE, SIZE), np.uint8), np.full((SIZE, SIZE), np.nan, np.float32), 1.0), features,
+        draw(Drawing(np.zeros((SIZE, SIZE), np.uint8), np.full((SIZE, SIZE), np.nan, np.float32), 1.0), stages,
              lambda fraction: None)
 
     bare = best(scan, 3)

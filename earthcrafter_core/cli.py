@@ -75,7 +75,7 @@ def _run(words: list[str]) -> int:
     if words[:1] == ["dataset"]:
         from .data.dataset import main as dataset_main
         return dataset_main(words[1:])
-    args = parser_for(words[0] if words else "").parse_args(words)
+    args = parser_for(words[0] if words else "").parse_args(layout_commands.join_places(words))
     args.run(args)
     return 0
 

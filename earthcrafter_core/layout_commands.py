@@ -43,6 +43,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_common(preset, _preset)
 
 
+def join_places(words: list[str]) -> list[str]:
+    """The words with "--center LAT,LON" as one, so that argparse takes no southern latitude for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "--center":
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def _add_common(parser: argparse.ArgumentParser, run: Any, cell_size: float | None = 1.0) -> None:
     default = "1" if cell_size else "what F.json beside the picture says, else 1"
     parser.add_argument("--cell-size", type=float, default=cell_size, metavar="METRES",

@@ -263,6 +263,8 @@ def test_command_line(tmp_path, capsys):
     assert "aerialway=chair_lift" in said.err and len(said.out.split()) == 3
     about = json.loads((tmp_path / "l.json").read_text())
     assert about["crs"] == f"EPSG:{EPSG}" and about["cells"] == [200, 200] and about["height_hint"] == "l.height.npy"
+    assert cli.main(["layout", "from-osm", str(path), "--center", "-33.9,151.2", "-o", out]) == 2
+    assert "The centre -33.90000, 151.20000 lies outside" in capsys.readouterr().err
     assert cli.main(["layout", "from-osm", str(path), "--center", "here", "-o", str(tmp_path / "l.png")]) == 2
     assert "such as 53.557, 13.261" in capsys.readouterr().err
 

@@ -18,6 +18,7 @@ from .osm_draw import Drawing, draw
 from .osm_features import Found, Square
 from .osm_geojson import GeoJson
 from .osm_read import Extract
+from .osm_stages import Sorted, sort
 
 NEAR_BUILDINGS = 35.0  # metres: untagged ground this near to a building is somebody's lawn, farther away it is meadow
 _READ = 0.7  # share of the time that reading takes
@@ -54,12 +55,13 @@ def layout_from_osm(path: Path | str, center: tuple[float, float] | None = None,
 
     found = extract.read(square, cancel, lambda f: step(_READ * f))
     drawing = Drawing(np.zeros((cells, cells), np.uint8), np.full((cells, cells), np.nan, np.float32), cell_size)
-    draw(drawing, found.features, lambda f: step(_READ + (1 - _READ) * f))
+    chosen = sort(found.features)
+    draw(drawing, chosen.stages, lambda f: step(_READ + (1 - _READ) * f))
     bare = _complete(drawing, found, fill)
     hint = drawing.height if np.isfinite(drawing.height).any() else None
     layout = Layout(drawing.class_id, cell_size, hint)
     name = path.name.split(".")[0]
-    return MadeLayout(layout, name, _report(drawing, found, bare, fill), f"EPSG:{square.epsg}", square.origin,
+    return MadeLayout(layout, name, _report(chosen, found, bare, fill), f"EPSG:{square.epsg}", square.origin,
                       f"osm {path.name}")
 
 
@@ -119,13 +121,13 @@ def _listing(counts: Counter[str], most: int = 8) -> str:
     return shown + (f" and {rest} more kind{'s' if rest > 1 else ''}" if rest > 0 else "")
 
 
-def _report(drawing: Drawing, found: Found, bare: float, fill: bool) -> list[str]:
+def _report(chosen: Sorted, found: Found, bare: float, fill: bool) -> list[str]:
     """What could not be mapped, one sentence each."""
     report = []
-    if drawing.unmapped:
-        report.append(f"{sum(drawing.unmapped.values())} lines and areas have tags that stand for no class: "
-                      f"{_listing(drawing.unmapped)}.")
-    for why, counts in drawing.left_out.items():
+    if chosen.unmapped:
+        report.append(f"{sum(chosen.unmapped.values())} lines and areas have tags that stand for no class: "
+                      f"{_listing(chosen.unmapped)}.")
+    for why, counts in chosen.left_out.items():
         report.append(f"{sum(counts.values())} left out, {why}: {_listing(counts, 6)}.")
     report += [f"{count} {fault}." for fault, count in found.faults.items() if count]
     if bare > 0:

@@ -1,7 +1,6 @@
 """Drawing what a map holds onto the grid: ground, water, ways, bridges, walls, buildings and trees, in this order."""
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,24 +11,16 @@ from ..scene.osm_tags import from_osm_tags
 from ..scene.shapes import Patch, disc, line, polygon
 from . import osm_sizes as sizes
 from .osm_features import AREA, LINE, POINT, Feature
+from .osm_stages import TOWERS
 
-Tags = dict[str, str]
-NOT_BUILT = ("proposed", "construction", "abandoned", "razed", "demolished", "dismantled", "planned", "corridor")
-
-_BUILT_KEYS = ("building", "building:part")
-_PAVED_KEYS = ("highway", "area:highway", "railway", "public_transport")
-_PAVED_PAIRS = ("place=square", "aeroway=apron", "aeroway=helipad", "aeroway=runway", "aeroway=taxiway", "amenity=parking",
-                "amenity=parking_space", "amenity=marketplace", "amenity=bus_station", "amenity=fuel", "man_made=pier")
 _ZONE_KEYS = ("landuse", "amenity", "leisure", "man_made")
 _TOWN = ("residential", "commercial", "retail", "industrial", "garages", "school", "university", "college", "hospital",
          "kindergarten", "education", "institutional", "religious", "sports_centre")  # sites whose streets have pavements
 _ZONES = frozenset((*_TOWN, "farmyard", "allotments", "military", "railway", "port", "depot", "quarry", "landfill", "works",
                     "wastewater_plant", "water_works", "construction", "brownfield"))
 """Sites that tell what kind of buildings stand there."""
-_NO_THINGS = frozenset(("type", "source", "note", "name", "created_by", "fixme", "FIXME", "area", "layer"))
 _TREE_STEP = 7.0  # metres between the trees of a row
-_TOWERS = {"tower": 3.0, "communications_tower": 3.0, "chimney": 2.0, "water_tower": 4.0, "silo": 3.0, "storage_tank": 6.0}
-"""Radius in metres of what is mapped as a point."""
+
 
 
 @dataclass
@@ -40,15 +31,11 @@ class Drawing:
         class_id: uint8 [H, W], 0 where nothing is drawn yet.
         height: float32 [H, W] metres above ground, NaN where unknown.
         cell_size: metres.
-        unmapped: "key=value" -> how many lines and areas have no class.
-        left_out: why -> "key=value" -> how many were left out.
     """
 
     class_id: np.ndarray
     height: np.ndarray
     cell_size: float
-    unmapped: Counter[str] = field(default_factory=Counter)
-    left_out: dict[str, Counter[str]] = field(default_factory=dict)
     zone: np.ndarray = field(init=False)
     zones: list[str] = field(init=False)
 
@@ -90,88 +77,14 @@ class Drawing:
         at = np.flatnonzero(inside)
         return self.zones[self.zone[rows[at[len(at) // 2]], cols[at[len(at) // 2]]]] if len(at) else ""
 
-    def leave_out(self, why: str, feature: Feature) -> None:
-        """Note that a feature is not drawn."""
-        self.left_out.setdefault(why, Counter())[main_tag(feature.tags)] += 1
 
-
-def main_tag(tags: Tags) -> str:
-    """The tag that says best what something is, "key=value"."""
-    keys = ("building", "building:part", "highway", "railway", "waterway", "landuse", "natural", "leisure", "amenity",
-            "man_made", "barrier", "shop", "tourism", "power", "aeroway", "historic", "place", "military",
-            "public_transport", "office")
-    key = next((k for k in keys if k in tags), None) or next((k for k in sorted(tags) if not k.startswith("addr:")), None)
-    return "address" if key is None else f"{key}={tags[key]}"
-
-
-def draw(drawing: Drawing, features: list[Feature], step: Callable[[float], None]) -> None:
-    """Draw all features; `step` is told the share done and may raise Cancelled."""
-    stages = sort(drawing, features)
+def draw(drawing: Drawing, stages: dict[str, list[Feature]], step: Callable[[float], None]) -> None:
+    """Draw the features of all stages (`osm_stages.sort`); `step` is told the share done and may raise Cancelled."""
     for k, (stage, paint) in enumerate((("ground", _ground), ("water", _water), ("rails", _rails), ("paved", _paved),
                                         ("paths", _paths), ("roads", _roads), ("walls", _walls), ("bridges", _bridges),
                                         ("buildings", _buildings), ("parts", _parts), ("trees", _trees))):
         step(k / 11)
         paint(drawing, stages.get(stage, []))
-
-
-def sort(drawing: Drawing, features: list[Feature]) -> dict[str, list[Feature]]:
-    """The features of each stage; what has no class, no extent or lies under the ground is noted."""
-    stages: dict[str, list[Feature]] = {}
-    for feature in features:
-        stage = _stage(drawing, feature)
-        if stage:
-            stages.setdefault(stage, []).append(feature)
-    return stages
-
-
-def _stage(drawing: Drawing, feature: Feature) -> str:
-    """The stage that draws a feature, "" for none."""
-    tags = feature.tags
-    if any(tags.get(key) in NOT_BUILT for key in ("highway", "railway", "building", "landuse", "waterway", "power")):
-        drawing.leave_out("not built, or no longer there", feature)
-        return ""
-    if tags.get("tunnel") in ("yes", "culvert") or "underground" in (tags.get("location"), tags.get("parking")):
-        drawing.leave_out("under the ground", feature)
-        return ""
-    class_id = from_osm_tags(tags)
-    if feature.kind == POINT:
-        if tags.get("natural") == "tree":
-            return "trees"
-        if tags.get("man_made") in _TOWERS and "building" not in tags:
-            return "buildings"
-        drawing.leave_out("points without an extent", feature)
-        return ""
-    if "building:part" in tags and "building" not in tags:
-        return "parts"
-    if class_id == c.UNPAINTED:
-        if tags.get("natural") != "coastline" and not set(tags) & {"boundary", "route", "place"} and set(tags) - _NO_THINGS:
-            drawing.unmapped[main_tag(tags)] += 1
-        return ""
-    if class_id <= c.STRUCTURE and (feature.kind == AREA or "building" in tags):
-        return "buildings" if feature.kind == AREA else ""
-    if class_id == c.BRIDGE:
-        return "bridges"
-    if feature.kind == AREA:
-        if class_id in (c.WATER, c.POOL):
-            return "water"
-        paved = any(key in tags for key in _PAVED_KEYS) or any(f"{k}={v}" in _PAVED_PAIRS for k, v in tags.items())
-        return "paved" if paved else "ground"
-    if "highway" in tags:
-        return "roads" if class_id == c.ROAD else "paths"
-    if "waterway" in tags:
-        return "water"
-    if "railway" in tags:
-        return "rails" if class_id == c.RAILWAY else "paths"
-    if tags.get("natural") == "tree_row":
-        return "trees"
-    if "aeroway" in tags:
-        return "roads"
-    if class_id in (c.SHRUB, c.STRUCTURE) or "man_made" in tags:
-        return "walls"
-    if tags.get("leisure") == "track":
-        return "paths"
-    drawing.unmapped[main_tag(tags)] += 1
-    return ""
 
 
 def _by_size(features: list[Feature]) -> list[Feature]:
@@ -275,7 +188,7 @@ def _buildings(drawing: Drawing, features: list[Feature]) -> None:
     """Footprints, and their heights where these are known."""
     for feature in features:
         if feature.kind == POINT:
-            radius = (sizes.metres(feature.tags.get("diameter")) or 2 * _TOWERS[feature.tags["man_made"]]) / 2
+            radius = (sizes.metres(feature.tags.get("diameter")) or 2 * TOWERS[feature.tags["man_made"]]) / 2
             patch = disc(drawing.shape, drawing.cell_size, tuple(feature.parts[0][0]), radius)
             class_id = from_osm_tags(feature.tags)
         else:
