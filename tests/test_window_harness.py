@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "window"))
-import harness
+import window_tool
 
 
 @pytest.fixture
@@ -22,28 +22,28 @@ def tool(tmp_path, monkeypatch):
                     f"def root(suite): return Path({str(tmp_path)!r}) / suite\n"
                     "if __name__ == '__main__':\n    sys.exit('no mirror found')\n")
     monkeypatch.setenv("EARTHCRAFTER_WINDOW_TOOL", str(path))
-    harness.tool_module.cache_clear()
+    window_tool.tool_module.cache_clear()
     yield tmp_path / "state.json"
-    harness.tool_module.cache_clear()
+    window_tool.tool_module.cache_clear()
 
 
 def test_without_the_tool_the_reason_is_its_place(monkeypatch, tmp_path):
     monkeypatch.setenv("EARTHCRAFTER_WINDOW_TOOL", str(tmp_path / "none.py"))
-    with pytest.raises(harness.Unavailable, match="none.py"):
-        harness.install()
+    with pytest.raises(window_tool.Unavailable, match="none.py"):
+        window_tool.install()
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX")
 def test_an_installation_that_fails_is_a_reason(tool, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(sys, "base_prefix", "/opt/python")
-    monkeypatch.setattr(harness.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(harness, "DEBIAN", Path(__file__))
-    with pytest.raises(harness.Unavailable, match="no mirror found"):
-        harness.install()
+    monkeypatch.setattr(window_tool.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(window_tool, "DEBIAN", Path(__file__))
+    with pytest.raises(window_tool.Unavailable, match="no mirror found"):
+        window_tool.install()
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(harness.Unavailable, match="root"):
-        harness.install()
+    with pytest.raises(window_tool.Unavailable, match="root"):
+        window_tool.install()
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
@@ -52,7 +52,7 @@ def test_a_window_of_a_run_that_crashed_does_not_block(tool):
     ended.wait()
     other = os.getpid()  # lives, but is no Blender: the pid was given to another program
     tool.write_text(json.dumps({"suite": "sid", "blender": ended.pid, "xvfb": other}))
-    harness.close_abandoned()
+    window_tool.close_abandoned()
     assert not tool.exists()
 
 
@@ -65,11 +65,11 @@ def test_an_open_window_is_left_alone_until_it_is_old(tool, tmp_path):
     try:
         time.sleep(0.2)
         tool.write_text(json.dumps({"suite": "sid"} | {name: p.pid for name, p in programs.items()}))
-        with pytest.raises(harness.Unavailable, match="another run"):
-            harness.close_abandoned()
+        with pytest.raises(window_tool.Unavailable, match="another run"):
+            window_tool.close_abandoned()
         assert all(p.poll() is None for p in programs.values())
         os.utime(tool, (0, 0))
-        harness.close_abandoned()
+        window_tool.close_abandoned()
         assert not tool.exists() and all(p.wait(10) == -9 for p in programs.values())
     finally:
         for program in programs.values():

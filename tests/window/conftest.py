@@ -9,6 +9,7 @@ import pytest
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent.parent)]
 import build  # noqa: E402
 import harness  # noqa: E402
+import window_tool  # noqa: E402
 
 _missing = ""
 
@@ -18,8 +19,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     global _missing
     if session.items and not session.config.option.collectonly:
         try:
-            harness.install()
-        except harness.Unavailable as e:
+            window_tool.install()
+        except window_tool.Unavailable as e:
             _missing = str(e)
 
 
@@ -40,7 +41,7 @@ def window(extension):
     """An open window with a fresh profile, the engine's Python set and the sidebar open."""
     try:
         opened = harness.Window(extension, harness.OUTPUT / "résultats").__enter__()
-    except harness.Unavailable as e:
+    except window_tool.Unavailable as e:
         pytest.skip(f"no real window: {e}")
     try:
         yield opened

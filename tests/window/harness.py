@@ -5,7 +5,6 @@ EARTHCRAFTER_WINDOW_TOOL says), which needs root and Debian. It has one window a
 """
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -13,72 +12,19 @@ import signal
 import subprocess
 import sys
 import time
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from window_tool import ROOT, alive, close_abandoned, pids_of_window, tool_module, tool_path
+
 OUTPUT = ROOT / "build" / "window"
 PROFILE = OUTPUT / "profile"
 ENGINE = "earthcrafter_core.engine"
-DEBIAN = Path("/etc/debian_version")
-INSTALL_SECONDS, START_SECONDS, ABANDONED_SECONDS = 600, 120, 3600
-
-
-class Unavailable(Exception):
-    """Why this machine can open no window."""
+START_SECONDS = 120
 
 
 class WindowError(Exception):
     """The window or Blender in it did not do what was asked; the text has the tool's output."""
-
-
-def tool_path() -> Path:
-    """The tool that opens windows. Raises Unavailable."""
-    path = Path(os.environ.get("EARTHCRAFTER_WINDOW_TOOL")
-                or ROOT.parent / "shared" / "tools" / "blender_window" / "window.py")
-    if not path.is_file():
-        raise Unavailable(f"the window tool is not at {path}")
-    return path
-
-
-@cache
-def tool_module() -> ModuleType:
-    """The tool as a module, for the places of its files."""
-    spec = importlib.util.spec_from_file_location("blender_window_tool", tool_path())
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def install() -> None:
-    """Install the window's Blender where it is missing. Raises Unavailable."""
-    path = tool_path()
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        raise Unavailable("a window needs root")
-    if not DEBIAN.exists() or not shutil.which("apt-get"):
-        raise Unavailable("the window's Blender comes from Debian's packages, and this is no Debian")
-    if Path(sys.base_prefix) in (Path("/"), Path("/usr")):
-        raise Unavailable("the engine's Python belongs to this system and cannot be lent to the window's")
-    if (tool_module().root("sid") / "usr" / "bin" / "blender").exists():
-        return
-    try:
-        done = subprocess.run([sys.executable, str(path), "install"], capture_output=True, text=True, timeout=INSTALL_SECONDS)
-    except subprocess.TimeoutExpired as e:
-        raise Unavailable(f"the window's Blender was not installed within {INSTALL_SECONDS} s") from e
-    if done.returncode:
-        raise Unavailable("the window's Blender could not be installed: "
-                          + " | ".join((done.stderr + done.stdout).strip().splitlines()[-3:]))
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits for its parent does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def engines() -> list[int]:
@@ -117,8 +63,9 @@ class Window:
             said = self._tool("start", "--extension", str(self._extension), "--mount", str(ROOT), sys.base_prefix,
                               timeout=START_SECONDS)
             self._log = Path(said.rpartition("log in ")[2].strip() or os.devnull)
-            self.pids = _state()
-            self.py((Path(__file__).with_name("inside.py")).read_text(encoding="utf-8"))
+            self.pids = pids_of_window()
+            for name in ("inside.py", "watch.py"):
+                self.py(Path(__file__).with_name(name).read_text(encoding="utf-8"))
             self.py(f"set_up({sys.executable!r}, {str(self._folder)!r})")
             time.sleep(1)  # the sidebar's tab is chosen by a timer
         except BaseException:
@@ -131,7 +78,7 @@ class Window:
 
     def close(self) -> None:
         """End Blender and the screen; by force where they stay."""
-        pids = self.pids or _state()
+        pids = self.pids or pids_of_window()
         log = self.log()
         if tool_module().STATE.exists():
             subprocess.run([sys.executable, str(tool_path()), "stop"], capture_output=True, timeout=60)
@@ -212,20 +159,31 @@ class Window:
         """Press keys one after another, e.g. "ctrl+z"."""
         for name in names:
             self._tool("key", name)
-            time.sleep(0.4)
+            self._handled(0.3)
 
     def move(self, x: float, y: float) -> None:
         """Put the mouse there (screen pixels from the upper left)."""
         tool_module().xdo("mousemove", round(x), round(y))
-        time.sleep(0.12)
+        self._handled(0.03)
 
     def click(self, x: float, y: float) -> None:
         """Click there."""
         self._tool("click", str(x), str(y))
+        self._handled(0.1)
 
     def drag(self, points: list[list[float]]) -> None:
         """Press at the first point, go over the others, release at the last."""
         self._tool("drag", *(str(value) for point in points for value in point))
+        self._handled(0.3)
+
+    def _handled(self, seconds: float) -> None:
+        """Wait until Blender has handled the last event of mouse or keys.
+
+        Python runs in a turn of Blender's loop after new events were read, but before they are handled: what one call
+        could see too early, the next one sees.
+        """
+        time.sleep(seconds)
+        self.py("pass")
 
     def button(self, says: str, near: tuple[float, float] | None = None) -> tuple[float, float]:
         """Screen place of a button in the sidebar. Raises WindowError where there is none.
@@ -281,30 +239,3 @@ class Window:
                 raise WindowError(f"Blender did not end within {seconds:.0f} s")
             time.sleep(0.02)
         return time.monotonic() - start
-
-
-def _state() -> dict[str, int]:
-    """Pids of the window's processes as the tool wrote them down; empty where no window is open."""
-    try:
-        state = json.loads(tool_module().STATE.read_text())
-    except (OSError, ValueError):
-        return {}
-    return {name: int(state[name]) for name in ("blender", "xvfb")}
-
-
-def close_abandoned() -> None:
-    """Close a window that a run left behind. Raises Unavailable where another run's window is open and young."""
-    state = tool_module().STATE
-    if not state.exists():
-        return
-    pids = _state()
-    ours = {name: pid for name, pid in pids.items()
-            if alive(pid) and Path(f"/proc/{pid}/comm").read_text().strip().lower().startswith(name)}
-    if not ours:
-        state.unlink()  # `stop` would end whatever has these pids now
-        return
-    if ours.keys() == pids.keys() and time.time() - state.stat().st_mtime < ABANDONED_SECONDS:
-        raise Unavailable("another run has the window open")
-    for pid in ours.values():
-        os.killpg(pid, signal.SIGKILL)
-    state.unlink()
