@@ -17,10 +17,9 @@ _ZONE_KEYS = ("landuse", "amenity", "leisure", "man_made")
 _TOWN = ("residential", "commercial", "retail", "industrial", "garages", "school", "university", "college", "hospital",
          "kindergarten", "education", "institutional", "religious", "sports_centre")  # sites whose streets have pavements
 _ZONES = frozenset((*_TOWN, "farmyard", "allotments", "military", "railway", "port", "depot", "quarry", "landfill", "works",
-                    "wastewater_plant", "water_works", "construction", "brownfield"))
+                    "wastewater_plant", "water_works"))
 """Sites that tell what kind of buildings stand there."""
 _TREE_STEP = 7.0  # metres between the trees of a row
-
 
 
 @dataclass

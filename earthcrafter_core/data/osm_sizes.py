@@ -130,7 +130,7 @@ def _by_zone(zone: str, area: float, deep: float, corners: int) -> int:
     if area < 45 or deep < 7.2 and area > 100 and corners <= 6 or zone in ("garages", "allotments") and area < 120:
         return c.STRUCTURE  # sheds, huts and rows of garages
     if zone in ("industrial", "railway", "port", "depot", "quarry", "landfill", "works", "wastewater_plant", "water_works",
-                "military", "construction", "brownfield"):
+                "military"):
         return c.INDUSTRIAL
     if zone == "farmyard":
         return c.INDUSTRIAL if area > 170 else c.HOUSE
