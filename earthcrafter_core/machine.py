@@ -11,6 +11,10 @@ from typing import Any
 import psutil
 
 MB = 1024 ** 2
+# torch keeps compiled kernels for the last 1,024 shapes it met. Windows of voxels come in hundreds of shapes, and nothing gives
+# that memory back. Of a tile's 865 MB, 35 go with 256 of them at no cost; with 32 it is 215, but it takes a seventh longer.
+for _name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    os.environ.setdefault(_name, "256")
 
 
 def memory() -> tuple[int, int]:

@@ -3,6 +3,7 @@
 layout -> coarse cells and relief -> structural latent -> voxels and classes -> textural latent -> surfels -> draped scene
 -> files. Everything up to the surfels happens in height above ground (scene/voxels.py).
 """
+from .. import machine  # noqa: F401 - before torch: it bounds torch's caches
 from ..models.config import CELL
 from .canvas import TEMPERATURE, Planes
 from .generation import again, generate, retexture
