@@ -138,6 +138,13 @@ def check_grid(obj: bpy.types.Object) -> None:
                        "Undo the edit of its mesh, or leave Edit Mode, or make a new layout.")
 
 
+def editable_layout(context: bpy.types.Context) -> bpy.types.Object:
+    """`required_layout`, which can be painted. Raises BadInput."""
+    obj = required_layout(context)
+    check_editable(obj)
+    return obj
+
+
 def check_editable(obj: bpy.types.Object) -> None:
     """Raises BadInput where the layout cannot be painted: no grid, in Edit Mode, or linked from a library."""
     if obj.mode != "OBJECT":

@@ -55,8 +55,7 @@ class EARTHCRAFTER_OT_layout_from_objects(LayoutOperator, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Areas first, then lines, then meshes over both; what could not be mapped is said."""
         try:
-            layout = layout_mesh.required_layout(context)
-            layout_mesh.check_editable(layout)
+            layout = layout_mesh.editable_layout(context)
             self._classes, self._heights = layout_mesh.read_classes(layout), layout_mesh.read_heights(layout)
         except EarthCrafterError as e:
             return report(self, e)

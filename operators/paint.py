@@ -41,8 +41,7 @@ class PaintOperator(Gesture, LayoutOperator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Paint, and say how many cells changed."""
         try:
-            obj = layout_mesh.required_layout(context)
-            layout_mesh.check_editable(obj)
+            obj = layout_mesh.editable_layout(context)
             paint = self.paint(context)
             count = layout_mesh.paint(obj, self.patch(obj), paint)
         except EarthCrafterError as e:

@@ -192,8 +192,7 @@ class EARTHCRAFTER_OT_clear_heights(LayoutOperator, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove the attribute."""
         try:
-            obj = layout_mesh.required_layout(context)
-            layout_mesh.check_editable(obj)
+            obj = layout_mesh.editable_layout(context)
         except EarthCrafterError as e:
             return report(self, e)
         layout_mesh.write_heights(obj, None)
@@ -209,8 +208,7 @@ class EARTHCRAFTER_OT_clear_elevation(LayoutOperator, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove the attribute."""
         try:
-            obj = layout_mesh.required_layout(context)
-            layout_mesh.check_editable(obj)
+            obj = layout_mesh.editable_layout(context)
         except EarthCrafterError as e:
             return report(self, e)
         layout_mesh.write_elevation(obj, None)

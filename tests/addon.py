@@ -5,6 +5,8 @@ import importlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +16,7 @@ PACKAGE = "bl_ext.user_default.earthcrafter"
 _MAIN = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 ENGINE_PYTHON = _MAIN if _MAIN.exists() else Path(sys.executable)
 """The engine's interpreter in all tests: that of the main environment, whichever bpy runs the test."""
+FAKE_ENGINE = Path(__file__).with_name("fake_engine.py")
 
 
 _KEEPER = tempfile.TemporaryDirectory(prefix="earthcrafter tést ")
@@ -39,3 +42,18 @@ def part(name: str) -> ModuleType:
     """A module of the extension."""
     enable()
     return importlib.import_module(f"{PACKAGE}.{name}")
+
+
+@contextmanager
+def fake_engine(folder: Path, script: Path = FAKE_ENGINE) -> Iterator[None]:
+    """The stand-in for the networks, or another engine's script, serves the extension's session inside."""
+    service, client, preferences = part("engine_service"), part("engine_client"), part("preferences")
+    env = client.engine_environment(ROOT, folder / "cache")
+    kept = service.session._start
+    preferences.preferences().engine_python = str(ENGINE_PYTHON)
+    service.session._start = lambda: client.EngineClient([str(ENGINE_PYTHON), str(script)], folder, env, folder / "log")
+    try:
+        yield
+    finally:
+        service.session.shutdown(wait=True)
+        service.session._start = kept

@@ -13,26 +13,17 @@ import fake_engine
 
 bpy = pytest.importorskip("bpy")
 addon.enable()
-service, client_module, preferences, result_import, layout_mesh, jobs, job_queue = (
-    addon.part(n) for n in ("engine_service", "engine_client", "preferences", "result_import", "layout_mesh", "jobs",
-                            "job_queue"))
+service, preferences, result_import, layout_mesh, jobs, job_queue = (
+    addon.part(n) for n in ("engine_service", "preferences", "result_import", "layout_mesh", "jobs", "job_queue"))
 Status = job_queue.Status
 ops = bpy.ops.earthcrafter
-FAKE = Path(__file__).with_name("fake_engine.py")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def engine(tmp_path_factory):
     """The stand-in for the networks serves this module."""
-    folder = tmp_path_factory.mktemp("engine")
-    env = client_module.engine_environment(FAKE.parent.parent, folder / "cache")
-    kept = service.session._start
-    preferences.preferences().engine_python = str(addon.ENGINE_PYTHON)
-    command = [str(addon.ENGINE_PYTHON), str(FAKE)]
-    service.session._start = lambda: client_module.EngineClient(command, folder, env, folder / "log")
-    yield
-    service.session.shutdown(wait=True)
-    service.session._start = kept
+    with addon.fake_engine(tmp_path_factory.mktemp("engine")):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ from small_map import EPSG, lonlat, small_town
 
 bpy = pytest.importorskip("bpy")
 addon.enable()
-service, client_module, preferences, layout_mesh, adoption = (
-    addon.part(n) for n in ("engine_service", "engine_client", "preferences", "layout_mesh", "adoption"))
+service, preferences, layout_mesh, adoption = (
+    addon.part(n) for n in ("engine_service", "preferences", "layout_mesh", "adoption"))
 protocol, c = addon.part("earthcrafter_core.engine.protocol"), addon.part("earthcrafter_core.scene.classes")
 Layout = addon.part("earthcrafter_core.scene.layout").Layout
 MadeLayout = addon.part("earthcrafter_core.scene.made_layout").MadeLayout
@@ -38,14 +38,8 @@ def engine(tmp_path_factory):
     """An engine that makes layouts in earnest, without networks."""
     folder = tmp_path_factory.mktemp("engine")
     (folder / "engine.py").write_text(ENGINE, encoding="utf-8")
-    env = client_module.engine_environment(TESTS.parent, folder / "cache")
-    kept = service.session._start
-    preferences.preferences().engine_python = str(addon.ENGINE_PYTHON)
-    command = [str(addon.ENGINE_PYTHON), str(folder / "engine.py")]
-    service.session._start = lambda: client_module.EngineClient(command, folder, env, folder / "log")
-    yield
-    service.session.shutdown()
-    service.session._start = kept
+    with addon.fake_engine(folder, folder / "engine.py"):
+        yield
 
 
 @pytest.fixture(autouse=True)
