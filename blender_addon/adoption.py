@@ -19,29 +19,20 @@ def layout_object(made: MadeLayout) -> bpy.types.Object:
     return obj
 
 
-def tell(operator: bpy.types.Operator, made: MadeLayout) -> None:
-    """Say in Blender's status bar and info log what could not be mapped; all of it goes into a text datablock."""
+def tell(operator: bpy.types.Operator, made: MadeLayout, beside: str) -> None:
+    """Say in Blender's status bar and info log where the layout lies and what could not be mapped; all of that goes into a
+    text datablock.
+
+    beside: the layout that it lies beside; "" where it lies at the 3D cursor.
+    """
     rows, cols = made.layout.shape
+    what = f"{made.name}: {cols} x {rows} cells{f', beside {beside}' if beside else ''}."
     if not made.report:
-        operator.report({"INFO"}, f"{made.name}: {cols} x {rows} cells.")
+        operator.report({"INFO"}, what)
         return
     text = bpy.data.texts.get(REPORT) or bpy.data.texts.new(REPORT)
     text.clear()
     text.write("\n".join([made.source or made.name, *(f"- {sentence}" for sentence in made.report)]) + "\n")
     first = made.report[0] if len(made.report[0]) < 160 else made.report[0][:157] + "..."
     more = f' All {len(made.report)} notes: text "{REPORT}".' if len(made.report) > 1 or first is not made.report[0] else ""
-    operator.report({"INFO"}, f"{made.name}: {cols} x {rows} cells. {first}{more}")
-
-
-def show(context: bpy.types.Context, obj: bpy.types.Object) -> None:
-    """Turn the window's 3D views to the selected layout, and let them see as far as it reaches."""
-    reach = 4.0 * max(obj.dimensions)
-    for area in context.window.screen.areas if context.window is not None else ():
-        region = next((r for r in area.regions if r.type == "WINDOW"), None)
-        if area.type != "VIEW_3D" or region is None or region.width < 2:
-            continue
-        space = area.spaces.active
-        space.clip_end = max(space.clip_end, reach)
-        with context.temp_override(area=area, region=region, space_data=space):
-            if bpy.ops.view3d.view_selected.poll():
-                bpy.ops.view3d.view_selected()
+    operator.report({"INFO"}, f"{what} {first}{more}")

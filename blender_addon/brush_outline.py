@@ -10,7 +10,7 @@ from . import view_place
 from .class_materials import class_by_name
 from .earthcrafter_core.scene.shapes import Point
 from .layout_mesh import active_layout
-from .layout_overlay import display_color
+from .layout_overlay import overlay_color
 from .tool_settings import tool_settings
 
 _SEGMENTS = 48
@@ -44,7 +44,7 @@ def draw(context: bpy.types.Context, mouse: tuple[int, int], radius: float, squa
     if np.ptp(points, axis=0).max() < 2 * _SMALLEST:
         middle = points.mean(0)
         points = np.array([ring((float(middle[0]), float(middle[1])), _SMALLEST, square)], np.float32)[0]
-    _draw_line(points, display_color(class_by_name(tool_settings(context).paint_class).id))
+    _draw_line(points, overlay_color(class_by_name(tool_settings(context).paint_class).id))
 
 
 def _draw_line(points: np.ndarray, color: tuple) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from .earthcrafter_core.scene.classes import CLASSES, SemanticClass
+from .earthcrafter_core.scene.classes import CLASSES, UNPAINTED, SemanticClass
 from .earthcrafter_core.scene.colour import srgb_to_linear
 
+UNPAINTED_COLOR = (74, 64, 110)
+"""sRGB in which unpainted cells are shown: the palette's black would pass for road, or for the view's background."""
 COLOR_ATTRIBUTE = "Col"
 """Colour attribute of generated meshes, points and splats (linear in the datablock)."""
 _ROUGHNESS = {"water": 0.08, "building": 0.7}
@@ -18,9 +20,14 @@ _GRAIN_BY_NAME = {"snow": (2.0, 0.04, 0.03), "sand": (9.0, 0.10, 0.02), "sports"
                   "lawn": (9.0, 0.20, 0.03), "railway": (6.0, 0.35, 0.05)}
 
 
+def display_color(semantic_class: SemanticClass) -> tuple[int, int, int]:
+    """The colour on screen, sRGB 0..255: the palette's, and a violet for unpainted."""
+    return UNPAINTED_COLOR if semantic_class.id == UNPAINTED else semantic_class.color
+
+
 def linear_color(semantic_class: SemanticClass) -> tuple[float, float, float, float]:
-    """The palette's colour as linear RGBA."""
-    r, g, b = (float(v) for v in srgb_to_linear(np.array(semantic_class.color, np.uint8)))
+    """The colour on screen as linear RGBA."""
+    r, g, b = (float(v) for v in srgb_to_linear(np.array(display_color(semantic_class), np.uint8)))
     return r, g, b, 1.0
 
 
@@ -31,7 +38,7 @@ def layout_material(semantic_class: SemanticClass) -> bpy.types.Material:
     if material is not None:
         return material
     material = bpy.data.materials.new(name)
-    color = (0.05, 0.05, 0.05, 1.0) if semantic_class.id == 0 else linear_color(semantic_class)
+    color = linear_color(semantic_class)
     material.diffuse_color = color
     material.roughness = 1.0
     material.use_nodes = True

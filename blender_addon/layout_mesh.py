@@ -186,6 +186,13 @@ def read_heights(obj: bpy.types.Object) -> np.ndarray | None:
     return plane if plane is not None and np.isfinite(plane).any() else None
 
 
+def height_range(obj: bpy.types.Object) -> tuple[int, float, float] | None:
+    """How many cells have a height hint, the lowest and the highest of them in metres; None where no cell has one."""
+    plane = _read_plane(obj, HEIGHT_ATTRIBUTE)
+    known = plane[np.isfinite(plane)] if plane is not None else np.empty(0, np.float32)
+    return (len(known), float(known.min()), float(known.max())) if len(known) else None
+
+
 def write_heights(obj: bpy.types.Object, height_hint: np.ndarray | None) -> None:
     """Write height hints [H, W]; None takes them all away."""
     _write_plane(obj, HEIGHT_ATTRIBUTE, height_hint)

@@ -13,19 +13,19 @@ import numpy as np
 from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix
 
-from .earthcrafter_core.scene.classes import PALETTE
+from .class_materials import display_color
+from .earthcrafter_core.scene.classes import CLASSES
 from .earthcrafter_core.scene.shapes import Point, Shape
 
 NEARER = 2e-5  # of the depth range, so that the cells are not fought by the mesh's
 _MERGE_AT = 48  # batches: more of them cost more to draw than to join
 _SOLID_BRIGHTNESS = 0.66  # measured under Blender's default studio light
-_UNPAINTED = (0.13, 0.13, 0.13)
 _RIM = (1.0, 1.0, 1.0, 0.95)
 
 
-def display_color(class_id: int) -> tuple[float, float, float, float]:
-    """The palette's colour as overlays take it: sRGB in 0..1."""
-    red, green, blue = _UNPAINTED if class_id == 0 else (float(v) / 255 for v in PALETTE[class_id])
+def overlay_color(class_id: int) -> tuple[float, float, float, float]:
+    """The class's colour as overlays take it: sRGB in 0..1."""
+    red, green, blue = (v / 255 for v in display_color(CLASSES[class_id]))
     return red, green, blue, 1.0
 
 
@@ -46,7 +46,7 @@ class LayoutOverlay:
     def __init__(self, obj: bpy.types.Object, shape: Shape, cell_size: float, class_id: int):
         """Begin to show, in the colour of the class."""
         self._name, self._shape, self._cell_size = obj.name, shape, cell_size
-        self._color = display_color(class_id)
+        self._color = overlay_color(class_id)
         self._cells: list[np.ndarray] = []  # vertices of each batch
         self._batches: list[gpu.types.GPUBatch] = []
         self._band: list[Point] = []

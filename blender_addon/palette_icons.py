@@ -5,7 +5,8 @@ import bpy
 import bpy.utils.previews
 import numpy as np
 
-from .earthcrafter_core.scene.classes import SemanticClass
+from .class_materials import display_color
+from .earthcrafter_core.scene.classes import UNPAINTED, SemanticClass
 
 _SIZE = 16
 _collections: list[bpy.utils.previews.ImagePreviewCollection] = []
@@ -28,10 +29,9 @@ def icon_id(semantic_class: SemanticClass) -> int:
 def _swatch(semantic_class: SemanticClass) -> list[float]:
     """RGBA of one icon, row by row."""
     pixels = np.ones((_SIZE, _SIZE, 4), np.float32)
-    pixels[..., :3] = np.array(semantic_class.color) / 255
-    if semantic_class.id == 0:  # unpainted: a diagonal cross instead of a black hole
+    pixels[..., :3] = np.array(display_color(semantic_class)) / 255
+    if semantic_class.id == UNPAINTED:  # a diagonal cross
         i = np.arange(_SIZE)
-        pixels[...] = (0.25, 0.25, 0.25, 1)
         pixels[i, i, :3] = pixels[i, _SIZE - 1 - i, :3] = 0.6
     pixels[[0, -1]] *= (0.6, 0.6, 0.6, 1)
     pixels[:, [0, -1]] *= (0.6, 0.6, 0.6, 1)

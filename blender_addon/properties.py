@@ -16,7 +16,7 @@ def class_items(_self: object, _context: object) -> list[tuple[str, str, str, in
     if not _ITEMS:
         for c in CLASSES:
             low, high = c.height
-            tip = "The model decides what stands here" if c.id == 0 else c.label
+            tip = f"{c.label}: the model decides what stands here" if c.id == 0 else c.label
             if high > 0:
                 tip += f", typically {low:g} to {high:g} m high"
             _ITEMS.append((c.name, c.label, tip, icon_id(c), c.id))

@@ -13,6 +13,29 @@ def report(operator: bpy.types.Operator, error: EarthCrafterError) -> set[str]:
     return {"CANCELLED"}
 
 
+def draw_with_size(operator: bpy.types.Operator, *names: str) -> None:
+    """Draw properties of an operator that makes a layout, its width, height and cell size, and the metres they come to."""
+    column = operator.layout.column()
+    column.use_property_split = True
+    for name in (*names, "width", "height", "cell_size"):
+        column.prop(operator, name)
+    row = column.split(factor=0.4)
+    row.label()
+    row.label(text=f"{operator.width * operator.cell_size:g} x {operator.height * operator.cell_size:g} m")
+
+
+class ObjectModeOperator:
+    """Mix-in: available in Object Mode."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs Object Mode."""
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Go to Object Mode first")  # type: ignore[attr-defined]
+            return False
+        return True
+
+
 class LayoutOperator:
     """Mix-in: available where there is a layout in Object Mode; says why where it is not."""
 

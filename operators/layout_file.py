@@ -8,11 +8,11 @@ from bpy.props import FloatProperty, StringProperty
 
 from .. import adoption, layout_image, layout_mesh
 from ..earthcrafter_core.errors import EarthCrafterError
-from .common import LayoutOperator, register_classes, report, unregister_classes
+from .common import LayoutOperator, ObjectModeOperator, register_classes, report, unregister_classes
 from .layout import add_to_scene
 
 
-class EARTHCRAFTER_OT_import_layout(bpy.types.Operator):
+class EARTHCRAFTER_OT_import_layout(ObjectModeOperator, bpy.types.Operator):
     """Make a layout from a picture: by class ids as grey values, the palette's colours, or a mapping table"""
 
     bl_idname = "earthcrafter.import_layout"
@@ -33,14 +33,6 @@ class EARTHCRAFTER_OT_import_layout(bpy.types.Operator):
         name="Tolerance", default=0.0, min=0.0, max=442.0,
         description="Take the nearest class for colours up to this distance in sRGB (0 to 442); at 0, exact colours only")
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Needs Object Mode."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")
-            return False
-        return True
-
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Ask for the file."""
         context.window_manager.fileselect_add(self)
@@ -55,9 +47,7 @@ class EARTHCRAFTER_OT_import_layout(bpy.types.Operator):
             obj = adoption.layout_object(made)
         except EarthCrafterError as e:
             return report(self, e)
-        add_to_scene(context, obj)
-        adoption.show(context, obj)
-        adoption.tell(self, made)
+        adoption.tell(self, made, add_to_scene(context, obj))
         return {"FINISHED"}
 
 

@@ -12,7 +12,7 @@ from ..earthcrafter_core.engine import protocol
 from ..earthcrafter_core.errors import BadInput, EarthCrafterError
 from ..earthcrafter_core.scene.layout import MAX_CELLS
 from ..earthcrafter_core.scene.sources import MAP_SUFFIXES, PRESETS, SURVEY_SUFFIXES, parse_place
-from .common import register_classes, report, unregister_classes
+from .common import ObjectModeOperator, draw_with_size, register_classes, report, unregister_classes
 from .layout import add_to_scene
 
 
@@ -26,19 +26,11 @@ def _wait() -> Any:
                         description="Return only when the layout is there; for scripts")
 
 
-class _Source:
+class _Source(ObjectModeOperator):
     """Mix-in: asks the engine for a layout; `source` and `request` say for which."""
 
     bl_options = {"REGISTER"}
     source = ""
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Needs Object Mode."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")  # type: ignore[attr-defined]
-            return False
-        return True
 
     def request(self) -> dict[str, Any]:
         """The source's options, see data/layout_sources.make_layout. Raises EarthCrafterError."""
@@ -91,6 +83,10 @@ class EARTHCRAFTER_OT_new_preset(_Source, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Ask what and how large."""
         return context.window_manager.invoke_props_dialog(self)
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """The settings and what they come to."""
+        draw_with_size(self, "preset", "seed")
 
     def request(self) -> dict[str, Any]:
         """Preset, seed and size."""
@@ -163,9 +159,7 @@ class EARTHCRAFTER_OT_adopt_layout(bpy.types.Operator):
             obj = adoption.layout_object(made)
         except EarthCrafterError as e:
             return report(self, e)
-        add_to_scene(context, obj)
-        adoption.show(context, obj)
-        adoption.tell(self, made)
+        adoption.tell(self, made, add_to_scene(context, obj))
         return {"FINISHED"}
 
 

@@ -5,6 +5,7 @@ import bpy
 from bpy.props import EnumProperty, FloatProperty
 
 from .. import brush_outline, layout_mesh, result_import, view_place
+from ..class_materials import class_by_name
 from ..earthcrafter_core.errors import EarthCrafterError
 from ..earthcrafter_core.scene.classes import CLASSES
 from ..earthcrafter_core.scene.shapes import cell_of
@@ -104,6 +105,22 @@ class EARTHCRAFTER_OT_pick_class(LayoutOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class EARTHCRAFTER_OT_toggle_mask(bpy.types.Operator):
+    """Paint only over the cells of one class, or over everything again"""
+
+    bl_idname = "earthcrafter.toggle_mask"
+    bl_label = "Toggle Mask"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Switch, and say so."""
+        settings = tool_settings(context)
+        settings.use_mask = not settings.use_mask
+        over = class_by_name(settings.mask_class).label if settings.use_mask else "everything"
+        self.report({"INFO"}, f"Painting {'only ' if settings.use_mask else ''}over {over}")
+        _redraw(context)
+        return {"FINISHED"}
+
+
 class EARTHCRAFTER_OT_change_size(bpy.types.Operator):
     """Make the brush or line larger or smaller"""
 
@@ -183,38 +200,6 @@ class EARTHCRAFTER_OT_drag_size(LayoutOperator, bpy.types.Operator):
         return result
 
 
-class EARTHCRAFTER_OT_clear_heights(LayoutOperator, bpy.types.Operator):
-    """Take the height hints of all cells away: the model decides how tall everything is"""
-
-    bl_idname = "earthcrafter.clear_heights"
-    bl_label = "Clear Heights"
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Remove the attribute."""
-        try:
-            obj = layout_mesh.editable_layout(context)
-        except EarthCrafterError as e:
-            return report(self, e)
-        layout_mesh.write_heights(obj, None)
-        return {"FINISHED"}
-
-
-class EARTHCRAFTER_OT_clear_elevation(LayoutOperator, bpy.types.Operator):
-    """Take the elevation that came with the layout away: the relief is generated again"""
-
-    bl_idname = "earthcrafter.clear_elevation"
-    bl_label = "Clear Elevation"
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Remove the attribute."""
-        try:
-            obj = layout_mesh.editable_layout(context)
-        except EarthCrafterError as e:
-            return report(self, e)
-        layout_mesh.write_elevation(obj, None)
-        return {"FINISHED"}
-
-
 def _redraw(context: bpy.types.Context) -> None:
     """The class and the size are shown in every part of the 3D views."""
     for area in context.screen.areas if context.screen is not None else ():
@@ -225,8 +210,7 @@ def _redraw(context: bpy.types.Context) -> None:
 
 
 _CLASSES = (EARTHCRAFTER_OT_start_painting, EARTHCRAFTER_OT_choose_class, EARTHCRAFTER_OT_pick_class,
-            EARTHCRAFTER_OT_change_size, EARTHCRAFTER_OT_drag_size, EARTHCRAFTER_OT_clear_heights,
-            EARTHCRAFTER_OT_clear_elevation)
+            EARTHCRAFTER_OT_toggle_mask, EARTHCRAFTER_OT_change_size, EARTHCRAFTER_OT_drag_size)
 
 
 def register() -> None:

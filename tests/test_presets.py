@@ -9,7 +9,7 @@ import pytest
 
 from earthcrafter_core import cli
 from earthcrafter_core.data.layout_sources import SOURCES, make_layout
-from earthcrafter_core.data.presets import NAMES, make_preset
+from earthcrafter_core.data.presets import LABELS, NAMES, make_preset
 from earthcrafter_core.errors import BadInput, Cancelled
 from earthcrafter_core.scene import classes as c
 
@@ -34,7 +34,7 @@ def test_each_is_such_a_place(name, cells):
     for seed in (1, 2):
         made = make_preset(name, seed, cells, cells)
         share = shares(made)
-        assert not share[c.UNPAINTED] and made.name == name and not made.report
+        assert not share[c.UNPAINTED] and made.name == LABELS[name] and not made.report
         for classes, least in SIGNS[name]:
             assert share[list(classes)].sum() >= least, (name, seed, c.NAMES[classes[0]])
 

@@ -5,10 +5,10 @@ import bpy
 
 from .. import layout_mesh
 from ..class_materials import class_by_name
-from ..earthcrafter_core.scene.classes import CLASSES
 from ..palette_icons import icon_id
-from ..tool_settings import GROUPS, QUICK_CLASSES, tool_settings
+from ..tool_settings import tool_settings
 from .common import SidebarPanel
+from .palette import draw_palette
 
 _SOURCES = (("new_preset", "From a Preset", "PRESET_NEW"), ("import_layout", "Picture", "IMAGE_DATA"),
             ("import_osm", "OpenStreetMap", "WORLD"), ("import_lidar", "Aerial Survey (LAZ)", "POINTCLOUD_DATA"))
@@ -33,6 +33,20 @@ class EARTHCRAFTER_MT_new_layout(bpy.types.Menu):
         if _exists("layout_from_objects"):
             self.layout.separator()
             self.layout.operator("earthcrafter.layout_from_objects", text="Selected Objects onto the Layout", icon="MESH_CUBE")
+
+
+class EARTHCRAFTER_MT_choose_layout(bpy.types.Menu):
+    """The layouts of the scene: which of them is worked on"""
+
+    bl_label = "Choose Layout"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """One entry each, marked where it is the one."""
+        chosen = layout_mesh.active_layout(context)
+        for obj in sorted(context.view_layer.objects, key=lambda o: o.name):
+            if layout_mesh.is_layout(obj):
+                icon = "LAYER_ACTIVE" if obj == chosen else "LAYER_USED"
+                self.layout.operator("earthcrafter.choose_layout", text=obj.name, icon=icon).layout_name = obj.name
 
 
 class _LayoutPanel(SidebarPanel):
@@ -61,17 +75,23 @@ class EARTHCRAFTER_PT_layout(SidebarPanel, bpy.types.Panel):
         row.operator("earthcrafter.export_layout", text="Export", icon="EXPORT")
         obj = layout_mesh.active_layout(context)
         if obj is None:
-            column.label(text="Make a layout to paint on", icon="INFO")
+            several = any(layout_mesh.is_layout(other) for other in context.view_layer.objects)
+            column.label(text="Choose a layout, or make one" if several else "Make a layout to paint on", icon="INFO")
+            if several:
+                column.menu("EARTHCRAFTER_MT_choose_layout", icon="MESH_GRID")
             return
         rows, cols = layout_mesh.grid_shape(obj)
         size = layout_mesh.cell_size(obj)
         row = column.row(align=True)
-        row.prop(obj, "name", text="", icon="MESH_GRID")
+        row.menu("EARTHCRAFTER_MT_choose_layout", text="", icon="DOWNARROW_HLT")
+        row.prop(obj, "name", text="")
         row.operator("earthcrafter.show_layout", text="", icon="HIDE_OFF" if obj.visible_get() else "HIDE_ON")
         column.label(text=f"{cols * size:g} x {rows * size:g} m, cells of {size:g} m")
         place = layout_mesh.georeference(obj)
         if place is not None:
             column.label(text=f"{place[0]}  {place[1][0]:.0f}, {place[1][1]:.0f}", icon="WORLD")
+        if context.mode != "OBJECT":
+            column.label(text="Go to Object Mode to paint", icon="INFO")
         active = _active_tool(context)
         column = column.column(align=True)
         row = column.row(align=True)
@@ -94,15 +114,8 @@ class EARTHCRAFTER_PT_palette(_LayoutPanel, bpy.types.Panel):
         self.layout.label(text="", icon_value=icon_id(class_by_name(tool_settings(context).paint_class)))
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Buttons with the classes' colours, grouped by kind; the key of those that have one."""
-        settings, column = tool_settings(context), self.layout.column()
-        for _title, kinds in GROUPS:
-            grid = column.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
-            for c in CLASSES:
-                if c.kind in kinds:
-                    key = f"{(QUICK_CLASSES.index(c.name) + 1) % 10}  " if c.name in QUICK_CLASSES else ""
-                    grid.prop_enum(settings, "paint_class", c.name, text=key + c.label)
-            column.separator(factor=0.5)
+        """The palette."""
+        draw_palette(self.layout, tool_settings(context))
 
 
 class EARTHCRAFTER_PT_brush(_LayoutPanel, bpy.types.Panel):
@@ -150,10 +163,10 @@ class EARTHCRAFTER_PT_heights(_LayoutPanel, bpy.types.Panel):
         row = column.row()
         row.enabled = settings.use_height
         row.prop(settings, "paint_height")
-        if layout_mesh.HEIGHT_ATTRIBUTE in layout_mesh.required_layout(context).data.attributes:
+        obj = layout_mesh.required_layout(context)
+        column.label(text=_heights_text(layout_mesh.height_range(obj)), icon="INFO")
+        if layout_mesh.HEIGHT_ATTRIBUTE in obj.data.attributes:
             column.operator("earthcrafter.clear_heights", icon="X")
-        else:
-            column.label(text="No cell has a hint", icon="INFO")
 
 
 class EARTHCRAFTER_PT_terrain(_LayoutPanel, bpy.types.Panel):
@@ -179,11 +192,20 @@ class EARTHCRAFTER_PT_terrain(_LayoutPanel, bpy.types.Panel):
             column.operator("earthcrafter.clear_elevation", icon="X")
 
 
+def _heights_text(found: tuple[int, float, float] | None) -> str:
+    """How many cells have a height, and from what to what."""
+    if found is None:
+        return "No cell has a height"
+    count, low, high = found
+    span = f"{low:.3g} m" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g} m"
+    return f"{count:,} cells have a height, {span}" if count > 1 else f"1 cell has a height, {span}"
+
+
 def _active_tool(context: bpy.types.Context) -> str:
     """Identifier of the toolbar's tool in this mode."""
     tool = context.workspace.tools.from_space_view3d_mode(context.mode) if context.workspace is not None else None
     return tool.idname if tool is not None else ""
 
 
-CLASSES_HERE = (EARTHCRAFTER_MT_new_layout, EARTHCRAFTER_PT_layout, EARTHCRAFTER_PT_palette, EARTHCRAFTER_PT_brush,
-                EARTHCRAFTER_PT_heights, EARTHCRAFTER_PT_terrain)
+CLASSES_HERE = (EARTHCRAFTER_MT_new_layout, EARTHCRAFTER_MT_choose_layout, EARTHCRAFTER_PT_layout, EARTHCRAFTER_PT_palette,
+                EARTHCRAFTER_PT_brush, EARTHCRAFTER_PT_heights, EARTHCRAFTER_PT_terrain)

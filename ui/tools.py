@@ -26,8 +26,7 @@ def _keys(operator: str, properties: list[tuple], sized: str | None) -> tuple:
                          for held in ({}, {"ctrl": True}, {"shift": True}, {"ctrl": True, "shift": True})]
     keys += [("earthcrafter.pick_class", {**press, "alt": True}, None),
              ("earthcrafter.pick_class", {"type": "S", "value": "PRESS"}, None),
-             ("wm.context_toggle", {"type": "M", "value": "PRESS"},
-              {"properties": [("data_path", "window_manager.earthcrafter.use_mask")]}),
+             ("earthcrafter.toggle_mask", {"type": "M", "value": "PRESS"}, None),
              ("wm.call_menu_pie", {"type": "E", "value": "PRESS"}, {"properties": [("name", "EARTHCRAFTER_MT_class_pie")]})]
     keys += [("earthcrafter.choose_class", {"type": digit, "value": "PRESS"}, {"properties": [("paint_class", name)]})
              for digit, name in zip(_DIGITS, QUICK_CLASSES, strict=True)]
@@ -84,11 +83,11 @@ def draw_tool_settings(context: bpy.types.Context, layout: bpy.types.UILayout, o
         else:
             layout.prop(settings, name)
     row = layout.row(align=True)
-    row.prop(settings, "use_mask", icon="MOD_MASK", text="" if settings.use_mask else "Only Over")
+    row.prop(settings, "use_mask", icon="MOD_MASK", text="Only Over")
     if settings.use_mask:
         row.prop(settings, "mask_class", text="")
     row = layout.row(align=True)
-    row.prop(settings, "use_height", icon="SORT_DESC", text="" if settings.use_height else "Height")
+    row.prop(settings, "use_height", icon="SORT_DESC", text="Height")
     if settings.use_height:
         row.prop(settings, "paint_height", text="")
 

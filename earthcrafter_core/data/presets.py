@@ -16,7 +16,8 @@ from .synthetic.plan import cover_of
 from .synthetic.style import draw_style
 from .synthetic.themes import THEMES
 
-NAMES = tuple(preset.name for preset in PRESETS)
+LABELS = {preset.name: preset.label for preset in PRESETS}
+NAMES = tuple(LABELS)
 LONGEST = 2048  # metres a side: plans of more need minutes and gigabytes
 _SHORTEST = 256  # metres a side that are planned at least: places of this size look right; of them the middle is kept
 _TRIES = 12  # plans of the shortest side that are drawn at most until one is good; fewer of larger ones
@@ -83,7 +84,7 @@ def make_preset(name: str, seed: int = 0, width: int = 128, height: int = 128, c
     assert best is not None  # at least two tries were made
     _, ids, top = best
     hint = np.where(c.is_in(ids, c.BUILDING_IDS), top, np.float32(np.nan))
-    return MadeLayout(Layout(ids, cell_size, hint if np.isfinite(hint).any() else None), name, [], None, None,
+    return MadeLayout(Layout(ids, cell_size, hint if np.isfinite(hint).any() else None), LABELS[name], [], None, None,
                       f"preset {name} {seed}")
 
 
