@@ -40,9 +40,16 @@ def peak_memory_mb() -> float:
     """Peak resident memory of this process so far, in MB."""
     if os.name == "nt":
         return round(psutil.Process().memory_info().peak_wset / MB, 1)
+    if sys.platform == "linux":
+        return _peak_of_linux()
     import resource
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / MB if sys.platform == "darwin" else peak / 1024, 1)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB, 1)  # macOS tells bytes
+
+
+def _peak_of_linux() -> float:
+    """VmHWM in MB. The ru_maxrss of getrusage is no use: a process that Blender starts inherits Blender's own peak."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as f:
+        return round(next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) / 1024, 1)
 
 
 def devices() -> dict[str, dict[str, Any]]:

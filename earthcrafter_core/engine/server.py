@@ -7,7 +7,6 @@ can use it any more in which that happened, so the engine ends and the client st
 """
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import queue
@@ -24,6 +23,7 @@ from typing import Any, BinaryIO, NoReturn
 from .. import __version__, machine
 from ..errors import BadInput, Cancelled, EarthCrafterError, WriteError
 from ..scene.layout import Layout
+from ..weights import weights_id
 from . import protocol
 from .faults import describe, describe_start
 from .protocol import Message
@@ -270,17 +270,6 @@ def _text(message: Message, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise BadInput(f"The message {message['type']} has no {name}.", "Install add-on and engine from one release.")
     return value
-
-
-def weights_id() -> str:
-    """12 hex digits that name the default weights' content, or "none"."""
-    files = sorted((Path(__file__).parent.parent / "weights").glob("*.safetensors"))
-    if not files:
-        return "none"
-    h = hashlib.sha256()
-    for file in files:
-        h.update(file.name.encode() + b"\0" + file.read_bytes())
-    return h.hexdigest()[:12]
 
 
 def _load_backend() -> Backend:

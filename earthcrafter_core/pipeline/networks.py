@@ -1,7 +1,6 @@
 """The five networks with their weights."""
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from ..models.config import ModelConfig, config
 from ..models.struct_flow import CoarseFlow, FineFlow
 from ..models.struct_vae import StructVAE
 from ..models.tex_flow import TexFlow
-from ..weights import store
+from ..weights import store, weights_id
 
 
 class Models:
@@ -32,11 +31,9 @@ class Models:
         self.coarse, self.fine = CoarseFlow(c.coarse, c.condition), FineFlow(c.fine, c.condition)
         self.texture = TexFlow(c.tex_flow, c.condition)
         self.networks: list[nn.Module] = []
-        digest = hashlib.sha256()
         for name, module in zip(store.NETWORKS, (self.struct_vae, self.tex_vae, self.coarse, self.fine, self.texture)):
             check()
             store.load(name, module, folder, configuration)
             module.to(device).eval()
             self.networks.append(module)
-            digest.update(store.path_of(name, folder).read_bytes())
-        self.id = digest.hexdigest()[:16]
+        self.id = weights_id(folder)

@@ -13,14 +13,9 @@ from torch import nn
 from ..errors import WeightsError, WriteError
 from ..models.config import ModelConfig
 from ..models.tex_vae import TexVAE
+from . import FOLDER, NETWORKS, path_of
 
-FOLDER = Path(__file__).parent
-NETWORKS = ("struct-vae", "tex-vae", "struct-coarse", "struct-fine", "tex-flow")
-
-
-def path_of(network: str, folder: Path | None = None) -> Path:
-    """The network's file in a folder of weights (the shipped ones by default)."""
-    return Path(folder or FOLDER) / f"{network}.safetensors"
+__all__ = ["FOLDER", "NETWORKS", "load", "path_of", "save", "tex_vae_of"]
 
 
 def save(network: str, module: nn.Module, folder: Path, metadata: dict[str, str]) -> Path:
