@@ -10,6 +10,7 @@ import bpy
 from . import result_import
 from .earthcrafter_core.errors import BadInput, EarthCrafterError
 from .job_queue import Entry
+from .preferences import preferences
 from .preview_view import object_of
 from .result_arrays import ResultArrays, read_result
 
@@ -103,7 +104,9 @@ class Arrival:
     def _finish(self) -> None:
         """Call the operator that makes it one step of undo.
 
-        It is told the layout's scene by name: a scene that no window shows, set in the context, makes Blender 5.2 crash.
+        It is told the layout's scene by name: a scene that no window shows, set in the context, makes Blender 5.2 crash. And
+        it is called without an override of the context: Blender reads that (a Python dict) without Python's lock while an
+        operator runs, and whatever a thread does in Python then may be torn.
         """
         target = self.entry.target
         layout = object_of(target.uid) or bpy.data.objects.get(target.layout)
@@ -112,25 +115,38 @@ class Arrival:
             self.error = BadInput("The layout of this place was deleted meanwhile.",
                                   "The place is kept: bring it in with Import Result.")
             return
-        override: dict[str, object] = {}
-        windows = bpy.context.window_manager.windows
-        if windows:
-            override["window"] = windows[0]
         token = self.entry.job.id if self.entry.job is not None else ""
+        if self._built is not None:
+            _ready[token] = self._built
         try:
-            with bpy.context.temp_override(**override):
-                if self._is_layout:
-                    bpy.ops.earthcrafter.adopt_layout("EXEC_DEFAULT", True, directory=str(self.folder))
-                    return
-                if self._built is not None:
-                    _ready[token] = self._built
-                bpy.ops.earthcrafter.import_result(
-                    "EXEC_DEFAULT", True, directory=str(self.folder), layout_name=layout.name if layout is not None else "",
-                    beside=target.beside, scene_name=target.scene, token=token)
+            if self._is_layout:
+                bpy.ops.earthcrafter.adopt_layout("EXEC_DEFAULT", True, directory=str(self.folder))
+                return
+            bpy.ops.earthcrafter.import_result(
+                "EXEC_DEFAULT", True, directory=str(self.folder), layout_name=layout.name if layout is not None else "",
+                beside=target.beside, scene_name=target.scene, token=token)
+            self._show_colours()
         except RuntimeError as e:
             self.error = EarthCrafterError(str(e).strip().removeprefix("Error: "), "Use Import Result.")
         finally:
             _ready.pop(token, None)
+
+    def _show_colours(self) -> None:
+        """Turn solid views to Material Preview for the first place of a scene, and for new colours: solid ones show classes."""
+        new_colours = self.entry.job is not None and self.entry.job.kind == "retexture"
+        if not preferences().show_colours or not (new_colours or len(result_import.places(bpy.context.scene)) == 1):
+            return
+        for window in bpy.context.window_manager.windows:
+            for area in window.screen.areas:
+                if area.type == "VIEW_3D" and area.spaces.active.shading.type == "SOLID":
+                    area.spaces.active.shading.type = "MATERIAL"
+
+
+def give_up(token: str) -> None:
+    """Remove what was built for this token: it is not needed."""
+    built = _ready.pop(token, None)
+    if built is not None:
+        result_import.discard(built)
 
 
 def take(token: str) -> result_import.Imported | None:

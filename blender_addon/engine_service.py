@@ -140,6 +140,8 @@ def tick(patient: bool = True) -> float | None:
 def _settle(outcome: Outcome) -> None:
     """A job has ended: note it, and let its result come in."""
     entry = queue.settle(outcome)
+    if entry is None:  # its file was closed meanwhile, and the artist has cancelled nothing
+        session.error = None
     if entry is None or outcome.folder is None:
         view.hide()
         return

@@ -150,8 +150,8 @@ class JobQueue:
         self.advance()
 
     def clear(self) -> None:
-        """Forget the entries that have ended."""
-        self.entries = [e for e in self.entries if e.status in OPEN]
+        """Forget the entries that have ended; interrupted ones stay, for they can be asked for again."""
+        self.entries = [e for e in self.entries if e.status in (*OPEN, Status.INTERRUPTED)]
 
     def _start(self, entry: Entry) -> None:
         assert entry.job is not None

@@ -39,14 +39,14 @@ def generate_entry(context: bpy.types.Context, obj: bpy.types.Object, seed: int,
     """The whole layout, generated. Raises BadInput."""
     job = Job(_layout(context, obj), settings_of(context.scene, seed), results_folder(preferences()),
               terrain=layout_mesh.terrain_of(obj, context), previews=True, layout_source=obj.name)
-    return _entry(f"{obj.name}, seed {seed}", job, target_of(context, obj, beside))
+    return _entry(f"Seed {seed}: {obj.name}", job, target_of(context, obj, beside))
 
 
 def regenerate_entry(context: bpy.types.Context, obj: bpy.types.Object, base: Path, region: Region, seed: int) -> Entry:
     """A rectangle of the layout, generated again; the rest is that of `base`. Raises BadInput."""
     job = Job(_layout(context, obj), settings_of(context.scene, seed), results_folder(preferences()), base=base,
               region=region, terrain=layout_mesh.terrain_of(obj, context), previews=True, layout_source=obj.name)
-    return _entry(f"{obj.name}, area, seed {seed}", job, target_of(context, obj))
+    return _entry(f"Seed {seed}, area: {obj.name}", job, target_of(context, obj))
 
 
 def retexture_entry(context: bpy.types.Context, place: bpy.types.Collection, seed: int) -> Entry:
@@ -54,7 +54,7 @@ def retexture_entry(context: bpy.types.Context, place: bpy.types.Collection, see
     obj = bpy.data.objects.get(place.get(result_import.LAYOUT, ""))
     target = target_of(context, obj) if layout_mesh.is_layout(obj) else Target(scene=context.scene.name)
     job = Job(None, settings_of(context.scene, seed), results_folder(preferences()), Path(place[result_import.FOLDER]))
-    return _entry(f"{place.name}, new colours, seed {seed}", job, target)
+    return _entry(f"Seed {seed}, colours: {place.name}", job, target)
 
 
 def _entry(label: str, job: Job, target: Target) -> Entry:
@@ -122,6 +122,8 @@ def base_of(scene: bpy.types.Scene, history: History, obj: bpy.types.Object) -> 
 def region_of(scene: bpy.types.Scene, obj: bpy.types.Object) -> Region | None:
     """The chosen area in cells [row0, col0, row1, col1] (half-open, row 0 north), None where it covers none."""
     settings, size = scene.earthcrafter, layout_mesh.cell_size(obj)
+    if settings.region_layout not in ("", layout_mesh.layout_id(obj)):
+        return None  # it was dragged over another layout
     rows, cols = layout_mesh.grid_shape(obj)
     (x0, x1), (y0, y1) = (sorted(pair) for pair in zip(settings.region_corner, settings.region_opposite))
     col0, col1 = max(int(x0 // size), 0), min(int(-(-x1 // size)), cols)

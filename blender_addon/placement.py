@@ -14,6 +14,7 @@ _HALF_SENSOR = 36.0  # mm: half of what a 3D view shows along its longer side wi
 _REACH = 4.0  # sides of the layout that the view sees as far as, at least
 
 Box = tuple[float, float, float, float]  # west, south, east, north, metres
+Frame = tuple[float, float, float, float]  # left, bottom, right, top, shares of a region's width and height
 
 
 def put(scene: bpy.types.Scene, obj: bpy.types.Object) -> str:
@@ -65,7 +66,7 @@ def _overlap(a: Box, b: Box) -> bool:
 
 
 def show(context: bpy.types.Context, obj: bpy.types.Object) -> None:
-    """Turn the window's 3D views to a layout, beside their sidebar and toolbar, and let them see as far as it reaches;
+    """Turn the window's 3D views to a layout, clear of their panels and headers, and let them see as far as it reaches;
     nothing without a window."""
     if bpy.app.background or context.window is None:
         return
@@ -79,22 +80,29 @@ def show(context: bpy.types.Context, obj: bpy.types.Object) -> None:
             _turn(space, (region.width, region.height), _free(area, region), corners)
 
 
-def _free(area: bpy.types.Area, region: bpy.types.Region) -> tuple[float, float]:
-    """From where to where across the view's main region nothing lies over it: shares of its width."""
-    left, right = region.x, region.x + region.width
+def _free(area: bpy.types.Area, region: bpy.types.Region) -> Frame:
+    """The part of the view's main region that no header, toolbar or sidebar lies over."""
+    left, bottom, right, top = region.x, region.y, region.x + region.width, region.y + region.height
     for other in area.regions:
-        if min(other.width, other.height) > 1 and region.x <= other.x < region.x + region.width:
-            if other.type == "UI":
-                right = min(right, other.x)
-            elif other.type == "TOOLS":
-                left = max(left, other.x + other.width)
+        if min(other.width, other.height) < 2 or not (region.x <= other.x < right and region.y <= other.y < top):
+            continue
+        if other.type == "UI":
+            right = other.x
+        elif other.type == "TOOLS":
+            left = max(left, other.x + other.width)
+        elif other.type in {"HEADER", "TOOL_HEADER"}:
+            if other.y > region.y + region.height / 2:
+                top = other.y
+            else:
+                bottom = max(bottom, other.y + other.height)
     if right - left < region.width / 4:  # a window this narrow has nothing but panels
-        return 0.0, 1.0
-    return (left - region.x) / region.width, (right - region.x) / region.width
+        left, right = region.x, region.x + region.width
+    return ((left - region.x) / region.width, (bottom - region.y) / region.height,
+            (right - region.x) / region.width, (top - region.y) / region.height)
 
 
-def _turn(space: bpy.types.SpaceView3D, size: tuple[int, int], free: tuple[float, float], corners: np.ndarray) -> None:
-    """Move one view so that the corners [N, 3] lie in the free part of its width."""
+def _turn(space: bpy.types.SpaceView3D, size: tuple[int, int], free: Frame, corners: np.ndarray) -> None:
+    """Move one view so that the corners [N, 3] lie in its free part."""
     view = space.region_3d
     location, distance = framed(np.array(view.view_rotation.to_matrix()), view.view_perspective == "ORTHO", space.lens, size,
                                 free, corners)
@@ -103,7 +111,7 @@ def _turn(space: bpy.types.SpaceView3D, size: tuple[int, int], free: tuple[float
     view.view_location, view.view_distance = location, distance
 
 
-def framed(rotation: np.ndarray, orthographic: bool, lens: float, size: tuple[int, int], free: tuple[float, float],
+def framed(rotation: np.ndarray, orthographic: bool, lens: float, size: tuple[int, int], free: Frame,
            corners: np.ndarray) -> tuple[list[float], float]:
     """The place that a 3D view turns around and its distance, so that it shows all corners.
 
@@ -111,16 +119,14 @@ def framed(rotation: np.ndarray, orthographic: bool, lens: float, size: tuple[in
         rotation: [3, 3] of the view: its columns are right, up and towards the eye.
         lens: mm.
         size: pixels of the region.
-        free: where across the region the corners may lie, shares of its width.
+        free: where in the region the corners may lie.
         corners: [N, 3] metres.
     """
     middle = (corners.min(0) + corners.max(0)) / 2
-    right, up, near = ((corners - middle) @ rotation).T
-    per_metre = lens / _HALF_SENSOR * max(size) / np.array(size)  # shown half widths, of a metre at distance 1
-    half = np.array([free[1] - free[0], 1.0]) * (1 - 2 * _MARGIN)
-    shift = free[0] + free[1] - 1  # of the free part's middle, in half widths
-    near = np.zeros_like(near) if orthographic else near  # what is nearer to the eye looks larger, and is further aside
-    across = (np.abs(right) * per_metre[0] + np.abs(near * shift)) / half[0] + near
-    along = np.abs(up) * per_metre[1] / half[1] + near
-    distance = float(max(across.max(), along.max(), 1e-3))
-    return (middle - rotation[:, 0] * shift * distance / per_metre[0]).tolist(), distance
+    seen = (corners - middle) @ rotation
+    near = np.zeros((len(seen), 1)) if orthographic else seen[:, 2:]  # nearer to the eye: larger, and further aside
+    per_metre = lens / _HALF_SENSOR * max(size) / np.array(size)  # shown half sides, of a metre at distance 1
+    low, high = np.array(free[:2]), np.array(free[2:])
+    half, shift = (high - low) * (1 - 2 * _MARGIN), low + high - 1  # the free part's half side and middle, in half sides
+    distance = max(float(((np.abs(seen[:, :2]) * per_metre + np.abs(near * shift)) / half + near).max()), 1e-3)
+    return (middle - rotation[:, :2] @ (shift * distance / per_metre)).tolist(), distance

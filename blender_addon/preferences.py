@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from .engine_client import EngineError
 from .engine_home import EngineHome, interpreter
@@ -50,6 +50,10 @@ class EarthCrafterPreferences(bpy.types.AddonPreferences):
     results_folder: StringProperty(  # type: ignore[valid-type]
         name="Results Folder", subtype="DIR_PATH",
         description="Where generated places are kept. Empty: beside the saved .blend file, else the extension's own folder")
+    show_colours: BoolProperty(  # type: ignore[valid-type]
+        name="Show Colours", default=True,
+        description="Turn solid 3D views to Material Preview when the first place of a scene comes in, and after Retexture: a "
+                    "solid view shows classes, not colours")
     splat_cap: IntProperty(  # type: ignore[valid-type]
         name="Splats Shown", default=DEFAULT_SPLAT_CAP, min=1000, max=10_000_000,
         description="At most so many splats of a place are brought into Blender, evenly taken from all")
@@ -65,13 +69,14 @@ class EarthCrafterPreferences(bpy.types.AddonPreferences):
         description="Folder of wheels, as `pip download -r engine_requirements.txt` fills it on a machine of the same kind")
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Results and device, then what the panels add."""
+        """What the panels add (the engine), then results."""
+        for drawer in self.drawers:
+            drawer(self.layout, context)
         column = self.layout.column()
         column.use_property_split = True
         column.prop(self, "results_folder")
         column.prop(self, "splat_cap")
-        for drawer in self.drawers:
-            drawer(self.layout, context)
+        column.prop(self, "show_colours")
 
 
 on_change: list[Callable[[], None]] = []

@@ -74,6 +74,8 @@ class EarthCrafterSettings(bpy.types.PropertyGroup):
     voxel_size: FloatProperty(  # type: ignore[valid-type]
         name="Voxel Size", default=1.0, min=0.5, max=4.0, subtype="DISTANCE", unit="LENGTH",
         description="Side of a voxel, in metres. The networks know 1 m; 2 m needs a quarter of time and memory, and is coarser")
+    region_layout: StringProperty(  # type: ignore[valid-type]
+        name="Area's Layout", options={"HIDDEN"}, description="Lasting id of the layout that the area lies on; empty: any")
     region_corner: FloatVectorProperty(  # type: ignore[valid-type]
         name="Area Corner", size=2, subtype="XYZ", unit="LENGTH",
         description="One corner of the area, in metres east and north of the layout's south-west corner")

@@ -4,7 +4,7 @@ from __future__ import annotations
 import bpy
 from mathutils import Vector
 
-from . import layout_mesh
+from . import jobs, layout_mesh
 
 _COLOR, _WIDTH = (1.0, 0.62, 0.1, 1.0), 2.5
 _handle: object | None = None
@@ -18,7 +18,7 @@ def _draw() -> None:
     context = bpy.context
     settings, obj = context.scene.earthcrafter, layout_mesh.active_layout(context)
     (x0, y0), (x1, y1) = settings.region_corner, settings.region_opposite
-    if obj is None or x0 == x1 or y0 == y1:
+    if obj is None or jobs.region_of(context.scene, obj) is None:
         return
     corners = [obj.matrix_world @ Vector((x, y, 0.1)) for x, y in ((x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0))]
     shader = gpu.shader.from_builtin("POLYLINE_UNIFORM_COLOR")

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bpy
 from mathutils import Matrix
@@ -16,6 +17,7 @@ FOLDER, KIND, SHOWN, TOTAL, LAYOUT = ("earthcrafter_folder", "earthcrafter_kind"
                                       "earthcrafter_total", "earthcrafter_layout")  # custom properties
 MESH, POINTS, SPLATS = "mesh", "points", "splats"
 DEFAULT_SPLAT_CAP = 300_000
+_HERE = 0.01  # metres: nearer than this is the same place
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,15 @@ def build(result: ResultArrays) -> Building:
 
     Where a step fails, or the generator is closed, what it has made is removed.
     """
-    name = f"Place {result.scene.get('layout_hash', result.folder.name)[:6]} seed {result.scene.get('seed', '?')}"
+    name = place_name(result.scene)
     made: list[bpy.types.Object] = []
     before = {block.name for block in bpy.data.meshes}
     try:
         for kind, steps in (
-                *((MESH, mesh_object(f"{name} mesh", arrays)) for arrays in result.meshes),
-                (POINTS, cloud_object(f"{name} points", result.points, node_groups.points_group(),
+                *((MESH, mesh_object(f"Mesh of {name}", arrays)) for arrays in result.meshes),
+                (POINTS, cloud_object(f"Points of {name}", result.points, node_groups.points_group(),
                                       {"Radius": 0.5 * result.voxel_size})),
-                (SPLATS, cloud_object(f"{name} splats", result.splats, node_groups.splats_group(), {}))):
+                (SPLATS, cloud_object(f"Splats of {name}", result.splats, node_groups.splats_group(), {}))):
             obj = yield from steps
             made.append(obj)
             obj[KIND] = kind
@@ -75,6 +77,12 @@ def build(result: ResultArrays) -> Building:
     return Imported(collection, shown, result.splats_total)
 
 
+def place_name(scene: dict[str, Any]) -> str:
+    """The name of a place by its scene.json: the layout's name and the seed, which both fit into the outliner."""
+    kind = ", colours" if "retextured" in scene else ", area" if "region" in scene else ""
+    return f"{scene.get('layout_source') or 'Place'} seed {scene.get('seed', '?')}{kind}"
+
+
 def _remove(objects: list[bpy.types.Object], meshes_before: set[str], name: str) -> None:
     """Take away what an import that failed has made."""
     for obj in objects:
@@ -82,7 +90,7 @@ def _remove(objects: list[bpy.types.Object], meshes_before: set[str], name: str)
             bpy.data.objects.remove(obj)
         except ReferenceError:  # undo has taken it already
             pass
-    for mesh in [m for m in bpy.data.meshes if m.name.startswith(name) and m.name not in meshes_before]:
+    for mesh in [m for m in bpy.data.meshes if m.name.split(" of ", 1)[-1].startswith(name) and m.name not in meshes_before]:
         if not mesh.users:
             bpy.data.meshes.remove(mesh)
 
@@ -129,6 +137,26 @@ def places(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
 def place_of_folder(scene: bpy.types.Scene, folder: Path) -> bpy.types.Collection | None:
     """The scene's collection of a result's folder, None where it is not brought in."""
     return next((c for c in places(scene) if Path(c[FOLDER]) == folder), None)
+
+
+def standing(scene: bpy.types.Scene, folder: Path, layout: bpy.types.Object) -> bpy.types.Collection | None:
+    """A result's place where it stands whole on this layout already, None where it would have to be brought in."""
+    for collection in places_on(scene, layout):
+        kinds = {obj.get(KIND) for obj in collection.objects}
+        mesh = part(collection, MESH)
+        if Path(collection[FOLDER]) == folder and {MESH, POINTS, SPLATS} <= kinds and mesh is not None \
+                and (mesh.matrix_world.translation - layout.matrix_world.translation).length < _HERE:
+            return collection
+    return None
+
+
+def delete(collection: bpy.types.Collection) -> None:
+    """Take a place out of the file: its collection, its objects and their meshes; the result's folder stays."""
+    objects = [obj for obj in collection.objects if KIND in obj]
+    meshes = [obj.data for obj in objects]
+    bpy.data.batch_remove(objects)
+    bpy.data.batch_remove([mesh for mesh in meshes if not mesh.users])
+    bpy.data.collections.remove(collection)
 
 
 def places_on(scene: bpy.types.Scene, layout: bpy.types.Object) -> list[bpy.types.Collection]:

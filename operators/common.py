@@ -1,6 +1,8 @@
 """What all operators share: the layout to work on, and errors as one sentence in Blender's report."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 
 from ..earthcrafter_core.errors import EarthCrafterError
@@ -11,6 +13,16 @@ def report(operator: bpy.types.Operator, error: EarthCrafterError) -> set[str]:
     """Show the error with its remedy and end the operator without an undo step."""
     operator.report({"ERROR"}, f"{error.message} {error.remedy}")
     return {"CANCELLED"}
+
+
+def open_path(operator: bpy.types.Operator, path: Path) -> set[str]:
+    """Open a file or folder with the system's own program; where there is none, its path goes into the clipboard."""
+    try:
+        return bpy.ops.wm.path_open(filepath=str(path))
+    except RuntimeError:  # no program for it, such as a Linux without xdg-open
+        bpy.context.window_manager.clipboard = str(path)
+        operator.report({"WARNING"}, f"No program here opens it. The path is in the clipboard: {path}")
+        return {"CANCELLED"}
 
 
 def draw_with_size(operator: bpy.types.Operator, *names: str) -> None:

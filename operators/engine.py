@@ -9,7 +9,7 @@ from bpy.props import EnumProperty, StringProperty
 from .. import engine_service, engine_tasks
 from ..earthcrafter_core.errors import EarthCrafterError
 from ..preferences import preferences
-from .common import register_classes, report, unregister_classes
+from .common import open_path, register_classes, report, unregister_classes
 
 
 class _RunningEngine:
@@ -161,7 +161,7 @@ class EARTHCRAFTER_OT_open_log(bpy.types.Operator):
         if not path.is_file():
             self.report({"WARNING"}, f"There is no log yet: {path} is written when the engine starts.")
             return {"CANCELLED"}
-        return bpy.ops.wm.path_open(filepath=str(path))
+        return open_path(self, path)
 
 
 _CLASSES = (EARTHCRAFTER_OT_start_engine, EARTHCRAFTER_OT_stop_engine, EARTHCRAFTER_OT_free_memory,

@@ -29,6 +29,8 @@ class EARTHCRAFTER_OT_select_area(LayoutOperator, bpy.types.Operator):
         """Set the area; two equal corners take it away."""
         settings = context.scene.earthcrafter
         settings.region_corner, settings.region_opposite = self.corner, self.opposite
+        layout = layout_mesh.active_layout(context)
+        settings.region_layout = layout_mesh.layout_id(layout) if layout is not None else ""
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
@@ -63,6 +65,8 @@ class EARTHCRAFTER_OT_select_area(LayoutOperator, bpy.types.Operator):
             self._pressed = True
         elif event.type == "MOUSEMOVE" and self._pressed:
             self.opposite = self._place(context, event, obj) or self.opposite
+            sides = (abs(a - b) for a, b in zip(self.corner, self.opposite))
+            context.workspace.status_text_set("{:.0f} x {:.0f} m   ".format(*sides) + _HINT)
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._pressed:
             return self._end(context, self.execute(context))
         else:

@@ -274,3 +274,49 @@ def test_no_tick_blocks_the_main_thread(scene):
         longest = max(longest, time.perf_counter() - started)
         time.sleep(0.002)
     assert longest < 0.5, f"a tick took {longest:.2f} s"  # generous: the real figure is benchmarked in a window
+
+
+def test_the_same_result_again_is_shown_and_not_brought_in_twice(scene):
+    ops.generate(wait=True)
+    ops.generate(wait=True)
+    assert len(result_import.places(scene)) == 1 and service.queue.entries[-1].message.startswith("Taken from")
+    assert not [m for m in bpy.data.meshes if not m.users]
+    place = result_import.places(scene)[0]
+    assert place.name == "Layout seed 0" and result_import.part(place, "mesh").name == "Mesh of Layout seed 0"
+
+
+def test_a_place_is_removed_and_its_result_kept(scene):
+    layout = bpy.context.object
+    ops.generate(wait=True)
+    place = result_import.places(scene)[0]
+    folder = Path(place["earthcrafter_folder"])
+    ops.delete_place(collection=place.name)
+    assert not result_import.places(scene) and not layout.hide_get()
+    assert (folder / "scene.json").is_file() and not [b for b in (*bpy.data.meshes, *bpy.data.objects) if not b.users]
+    assert not ops.delete_place.poll()
+
+
+def test_an_area_of_another_layout_does_not_count(scene):
+    ops.select_area(corner=(2, 2), opposite=(6, 6))
+    first = bpy.context.object
+    ops.new_layout(width=32, height=32, cell_size=1.0, fill="lawn")
+    assert jobs.region_of(scene, first) is not None and jobs.region_of(scene, bpy.context.object) is None
+
+
+def test_interrupted_jobs_outlive_clearing(scene):
+    asked = {"kind": "generate", "seed": 3, "settings": {}}
+    service.queue.load([{"label": "a", "layout": "Layout", "layout_id": "", "scene": "", "beside": 0, "status": "WAITING",
+                         "message": "", "folder": "", "seconds": 0, "asked": asked}], lambda _asked: None)
+    ops.clear_queue()
+    assert [e.status for e in service.queue.entries] == [Status.INTERRUPTED]
+
+
+def test_files_are_saved_under_names_of_their_own(scene, tmp_path):
+    ops.generate(wait=True)
+    for kind, name in (("MESH", "a.glb"), ("SPLATS", "b.ply"), ("POINTS", "c.ply")):
+        ops.export_result(kind=kind, filepath=str(tmp_path / name))
+        assert (tmp_path / name).stat().st_size > 1000
+    with pytest.raises(RuntimeError, match="could not be saved"):
+        ops.export_result(kind="MESH", filepath=str(tmp_path / "none" / "a.glb"))
+    ops.mark_asset()
+    assert result_import.places(scene)[0].asset_data is not None

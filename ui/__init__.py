@@ -1,12 +1,12 @@
-"""The toolbar's painting tools and the sidebar tab: panels in the order of work. They show and call, and change nothing
-themselves."""
+"""The toolbar's painting tools, menu entries and the sidebar tab with panels in the order of work. They show and call, and
+change nothing themselves."""
 from __future__ import annotations
 
 import bpy
 
-from . import engine_panel, generate_panel, layout_panel, results_panel, tools
+from . import engine_panel, generate_panel, layout_panel, menus, results_panel, tools
 
-_MODULES = (layout_panel, generate_panel, results_panel, engine_panel)
+_MODULES = (layout_panel, generate_panel, results_panel, engine_panel, menus)
 
 
 def register() -> None:
@@ -15,10 +15,12 @@ def register() -> None:
         for cls in module.CLASSES_HERE:
             bpy.utils.register_class(cls)
     tools.register()
+    menus.register()
 
 
 def unregister() -> None:
     """Unregister them in the opposite order."""
+    menus.unregister()
     tools.unregister()
     for module in reversed(_MODULES):
         for cls in reversed(module.CLASSES_HERE):

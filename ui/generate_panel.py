@@ -47,8 +47,9 @@ class EARTHCRAFTER_PT_generate(SidebarPanel, bpy.types.Panel):
         row.prop(settings, "seed")
         row.operator("earthcrafter.new_seed", text="", icon="FILE_REFRESH")
         column.prop(settings, "variations")
-        if settings.variations > 1:
-            column.prop(settings, "arrangement")
+        arrange = column.row()
+        arrange.enabled = settings.variations > 1
+        arrange.prop(settings, "arrangement")
         _draw_forecast(layout, context)
         session = engine_service.session
         if session.job is not None:
@@ -94,6 +95,8 @@ def _draw_progress(layout: bpy.types.UILayout, job: Job, state: State) -> None:
     left = "" if job.seconds_left is None or job.cancelled else f", {duration(job.seconds_left)} left"
     row.label(text=f"{duration(job.seconds)}{left}", icon="TIME")
     row.operator("earthcrafter.cancel", icon="CANCEL")
+    if engine_service.queue.waiting:
+        row.operator("earthcrafter.cancel_queued", text="All", icon="CANCEL").everything = True
 
 
 class EARTHCRAFTER_PT_more(SidebarPanel, bpy.types.Panel):
@@ -154,7 +157,7 @@ class EARTHCRAFTER_PT_queue(SidebarPanel, bpy.types.Panel):
         """One line for each job, and what can be done with all."""
         layout, queue = self.layout, engine_service.queue
         if not queue.entries:
-            layout.label(text="Jobs that wait their turn are shown here", icon="INFO")
+            draw_text(layout, context, "Jobs that wait their turn are shown here", "INFO")
             return
         for index, entry in enumerate(queue.entries):
             row = layout.row(align=True)
@@ -170,10 +173,10 @@ class EARTHCRAFTER_PT_queue(SidebarPanel, bpy.types.Panel):
             layout.operator("earthcrafter.resume_queue", icon="PLAY")
         row = layout.row(align=True)
         if any(e.status is Status.INTERRUPTED for e in queue.entries):
-            row.operator("earthcrafter.retry_queued", text="Ask for All Again", icon="FILE_REFRESH").index = -1
+            row.operator("earthcrafter.retry_queued", text="Resume All", icon="FILE_REFRESH").index = -1
         if any(e.status in OPEN for e in queue.entries):
             row.operator("earthcrafter.cancel_queued", text="Cancel All", icon="CANCEL").everything = True
-        if any(e.status not in OPEN for e in queue.entries):
+        if any(e.status not in (*OPEN, Status.INTERRUPTED) for e in queue.entries):
             row.operator("earthcrafter.clear_queue", icon="TRASH")
 
 

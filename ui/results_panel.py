@@ -5,11 +5,11 @@ import bpy
 
 from .. import engine_service, jobs, layout_mesh, result_import, thumbnails
 from ..forecast import duration
-from .common import SidebarPanel
+from .common import SidebarPanel, draw_text
 
 _SHOWN = 12  # results of the history that are shown; older ones lie in the results folder
 _SHADING_ICONS = {"SOLID": "SOLID", "MATERIAL": "TEXTURE"}
-_KINDS = {"retexture": ", new colours", "regenerate": ", area"}
+_KINDS = {"retexture": "colours, ", "regenerate": "area, "}
 
 
 class EARTHCRAFTER_PT_results(SidebarPanel, bpy.types.Panel):
@@ -20,7 +20,9 @@ class EARTHCRAFTER_PT_results(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """One box for each place."""
-        places = result_import.places(context.scene)
+        layout = layout_mesh.active_layout(context)
+        every = result_import.places(context.scene)
+        places = result_import.places_on(context.scene, layout) if layout is not None else every
         if not places:
             self.layout.label(text="Generated places are shown here", icon="INFO")
         elif context.space_data is not None and context.space_data.type == "VIEW_3D":
@@ -35,6 +37,7 @@ class EARTHCRAFTER_PT_results(SidebarPanel, bpy.types.Panel):
             row.label(text=collection.name, icon="OUTLINER_COLLECTION")
             row.prop(collection, "hide_viewport", text="", emboss=False)
             row.prop(collection, "hide_render", text="", emboss=False)
+            row.operator("earthcrafter.delete_place", text="", icon="X", emboss=False).collection = collection.name
             if collection.hide_viewport:
                 continue
             row = box.row(align=True)
@@ -50,8 +53,10 @@ class EARTHCRAFTER_PT_results(SidebarPanel, bpy.types.Panel):
             row.operator("earthcrafter.mark_asset", text="", icon="ASSET_MANAGER").collection = collection.name
             row.operator("earthcrafter.open_folder", text="", icon="FILE_FOLDER").collection = collection.name
             splats = result_import.part(collection, result_import.SPLATS)
-            if splats is not None and result_import.TOTAL in splats:
+            if splats is not None and not splats.hide_viewport and result_import.TOTAL in splats:
                 box.label(text=f"{splats[result_import.SHOWN]:,} of {splats[result_import.TOTAL]:,} splats shown")
+        if len(every) > len(places):
+            draw_text(self.layout, context, f"{len(every) - len(places)} more on other layouts: choose one of those", "INFO")
         self.layout.operator("earthcrafter.import_result", icon="IMPORT")
 
 
@@ -66,17 +71,20 @@ class EARTHCRAFTER_PT_history(SidebarPanel, bpy.types.Panel):
         layout, obj = self.layout, layout_mesh.active_layout(context)
         records = jobs.records_of(engine_service.history, obj) if obj is not None else []
         if not records:
-            layout.label(text="What is made from this layout is kept here", icon="INFO")
+            draw_text(layout, context, "What is made from this layout is kept here", "INFO")
             return
+        shown = {p[result_import.FOLDER] for p in result_import.places_on(context.scene, obj) if not p.hide_viewport}
         grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
         for record in records[:_SHOWN]:
             box = grid.box()
             icon = thumbnails.icon_of(record.thumbnail)
             if icon:
                 box.template_icon(icon, scale=5.0)
-            box.label(text=f"Seed {record.seed}{_KINDS.get(record.kind, '')}, {duration(record.seconds)}")
+            box.label(text=f"Seed {record.seed}")
+            box.label(text=f"{_KINDS.get(record.kind, '')}{duration(record.seconds)}")
             row = box.row(align=True)
-            row.operator("earthcrafter.show_result", text="Show").directory = str(record.folder)
+            row.operator("earthcrafter.show_result", text="Show",
+                         depress=str(record.folder) in shown).directory = str(record.folder)
             row.operator("earthcrafter.use_settings", text="", icon="SETTINGS").directory = str(record.folder)
             row.operator("earthcrafter.restore_layout", text="", icon="MESH_GRID").directory = str(record.folder)
         if len(records) > _SHOWN:

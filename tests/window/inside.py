@@ -18,6 +18,7 @@ def set_up(python, results):
     """What an artist sets once; the sidebar with the extension's tab."""
     chosen = bpy.context.preferences.addons[PACKAGE].preferences
     chosen.engine_python, chosen.results_folder = python, results
+    chosen.show_colours = False  # Material Preview by software is a matter of minutes
     bpy.context.preferences.view.smooth_view = 0
     open_sidebar()
 
