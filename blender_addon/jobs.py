@@ -53,7 +53,7 @@ def retexture_entry(context: bpy.types.Context, place: bpy.types.Collection, see
     """A place with new colours."""
     obj = bpy.data.objects.get(place.get(result_import.LAYOUT, ""))
     target = target_of(context, obj) if layout_mesh.is_layout(obj) else Target(scene=context.scene.name)
-    job = Job(None, settings_of(context.scene, seed), results_folder(preferences()), Path(place[result_import.FOLDER]))
+    job = Job(None, settings_of(context.scene, seed), results_folder(preferences()), folder_of(place))
     return _entry(f"Seed {seed}, colours: {place.name}", job, target)
 
 
@@ -105,6 +105,14 @@ def result_folders() -> list[Path]:
     return [results_folder(preferences()), user_folder("results")]
 
 
+def folder_of(place: bpy.types.Collection) -> Path:
+    """The folder of a place's files; where the .blend file was moved together with its results, the one beside it."""
+    folder = Path(place[result_import.FOLDER])
+    if folder.is_dir():
+        return folder
+    return next((moved for parent in result_folders() if (moved := parent / folder.name).is_dir()), folder)
+
+
 def records_of(history: History, obj: bpy.types.Object) -> list[Record]:
     """The history of a layout, newest first."""
     return history.of_layout(layout_mesh.layout_id(obj), result_folders())
@@ -114,7 +122,7 @@ def base_of(scene: bpy.types.Scene, history: History, obj: bpy.types.Object) -> 
     """The result that stands on a layout: the newest place that is shown, else the newest of its history."""
     for place in reversed(result_import.places(scene)):
         if place.get(result_import.LAYOUT) == obj.name and not place.hide_viewport:
-            return Path(place[result_import.FOLDER])
+            return folder_of(place)
     records = records_of(history, obj)
     return records[0].folder if records else None
 

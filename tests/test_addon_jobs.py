@@ -320,3 +320,15 @@ def test_files_are_saved_under_names_of_their_own(scene, tmp_path):
         ops.export_result(kind="MESH", filepath=str(tmp_path / "none" / "a.glb"))
     ops.mark_asset()
     assert result_import.places(scene)[0].asset_data is not None
+
+
+def test_results_that_were_moved_with_the_file_are_found(scene, tmp_path):
+    ops.generate(wait=True)
+    place = result_import.places(scene)[0]
+    (tmp_path / "Résultats").rename(tmp_path / "moved")
+    assert not jobs.folder_of(place).is_dir()
+    preferences.preferences().results_folder = str(tmp_path / "moved")
+    assert jobs.folder_of(place).is_dir()
+    scene.earthcrafter.seed = 6
+    ops.retexture(wait=True)
+    assert len(result_import.places(scene)) == 2

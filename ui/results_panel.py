@@ -73,7 +73,7 @@ class EARTHCRAFTER_PT_history(SidebarPanel, bpy.types.Panel):
         if not records:
             draw_text(layout, context, "What is made from this layout is kept here", "INFO")
             return
-        shown = {p[result_import.FOLDER] for p in result_import.places_on(context.scene, obj) if not p.hide_viewport}
+        shown = {str(jobs.folder_of(p)) for p in result_import.places_on(context.scene, obj) if not p.hide_viewport}
         grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
         for record in records[:_SHOWN]:
             box = grid.box()
