@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -93,6 +94,21 @@ def test_a_framed_layout_lies_in_the_free_part_of_the_view(orthographic, angles,
     share = pixels / size
     assert np.all(depth > 0) and np.all(share > free[:2]) and np.all(share < free[2:])
     assert np.max(np.ptp(share, 0) / np.subtract(free[2:], free[:2])) > 0.4
+
+
+def region(kind, x, y, width, height):
+    return SimpleNamespace(type=kind, x=x, y=y, width=width, height=height)
+
+
+def test_panels_and_headers_over_a_view_are_no_free_part_of_it():
+    view = region("WINDOW", 100, 50, 1000, 800)
+    over = [region("HEADER", 100, 824, 1000, 26), region("TOOL_HEADER", 100, 798, 1000, 26), region("TOOLS", 100, 50, 60, 748),
+            region("UI", 900, 50, 200, 748), region("ASSET_SHELF", 100, 50, 1, 1), view]
+    assert placement._free(SimpleNamespace(regions=over), view) == (0.06, 0, 0.8, 0.935)
+    beside = [region("HEADER", 100, 850, 1000, 26), region("UI", 1100, 50, 200, 800), region("TOOLS", 40, 50, 60, 800), view]
+    assert placement._free(SimpleNamespace(regions=beside), view) == (0, 0, 1, 1)
+    narrow = [region("UI", 120, 50, 980, 800), region("HEADER", 100, 50, 1000, 40), view]
+    assert placement._free(SimpleNamespace(regions=narrow), view) == (0, 0.05, 1, 1)
 
 
 def test_choosing_a_layout_shows_and_selects_it_alone():

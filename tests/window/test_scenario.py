@@ -18,6 +18,7 @@ LAWN, ROAD, HOUSE = 12, 7, 1
 ROAD_WAY = [(8.0, 12.0), (56.0, 12.0)]
 HOUSE_CORNERS = [(20.0, 30.0), (44.0, 30.0), (44.0, 46.0), (20.0, 46.0)]
 BRUSH_RADIUS = 3.0
+WHOLE = [(0, 0), (SIDE, 0), (SIDE, SIDE), (0, SIDE)]
 AREA_CORNERS = [(40.0, 28.0), (60.0, 12.0)]  # of the rectangle that is made anew, metres
 RIM = 8  # metres around it that may change: one cell of the coarse grid
 FAILED = "session().error is not None"
@@ -69,6 +70,9 @@ def test_paint_generate_cancel_undo_regenerate(window):
     # a layout, by its button, and the dialog's default button
     window.py("bpy.context.scene.cursor.location = (0, 0, 0)")
     window.py(f"bpy.ops.earthcrafter.new_layout('EXEC_DEFAULT', True, width={SIDE}, height={SIDE}, fill='lawn')")
+    time.sleep(0.5)
+    seen, (left, top, *_) = window.ask(f"to_screen({WHOLE})"), window.ask("region_box('UI')")
+    assert all(x < left and y > top for x, y in seen), "a new layout comes into view, clear of the sidebar"
     window.py("look_down()")
     assert (painted(window) == LAWN).all()
 
