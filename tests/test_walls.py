@@ -88,6 +88,14 @@ def test_the_addon_uses_only_what_needs_numpy_alone(path):
         assert not {n.split(".")[0] for n in names} & {"torch", "numba", "scipy", "PIL", "safetensors"}
 
 
+@pytest.mark.parametrize("path", python_files(ROOT / "blender_addon", ROOT / "operators", ROOT / "ui"),
+                         ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_addon_overrides_no_context(path):
+    """Blender reads an overridden context without Python's lock while an operator runs: with threads about it crashes."""
+    assert not [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(node, ast.Attribute) and node.attr == "temp_override"]
+
+
 BLOCKER = """
 import sys
 class Wall:
