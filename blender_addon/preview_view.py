@@ -75,8 +75,9 @@ class PreviewView:
                                            indices=arrays.triangles)
         obj = object_of(self._target)
         matrix = (obj.matrix_world if obj is not None else Matrix.Identity(4)) @ Matrix.Translation(self._shift)
-        gpu.state.depth_test_set("LESS_EQUAL")
         gpu.state.depth_mask_set(True)
+        gpu.state.active_framebuffer_get().clear(depth=1.0)  # over the place that stands there, not through it
+        gpu.state.depth_test_set("LESS_EQUAL")
         gpu.state.face_culling_set("NONE")
         with gpu.matrix.push_pop():
             gpu.matrix.multiply_matrix(matrix)
