@@ -123,6 +123,7 @@ def test_an_engine_killed_in_mid_run_leaves_blender_going(scene, tmp_path):
     scene.earthcrafter.seed = fake_engine.KILL
     with pytest.raises(RuntimeError, match="ended from outside.*Start it again"):
         ops.generate(wait=True)
+    service.session.settle()  # files are cleared away in the background
     assert not result_import.places(scene) and not list((tmp_path / "Résultats").iterdir())
     scene.earthcrafter.seed = 3
     ops.generate(wait=True)
@@ -142,6 +143,7 @@ def test_cancel_from_the_panel(scene, tmp_path):
         service.tick()
         time.sleep(0.02)
     assert service.session.error.kind == "cancelled" and not result_import.places(scene)
+    service.session.settle()
     assert not list((tmp_path / "Résultats").iterdir())
 
 
