@@ -1,6 +1,6 @@
 """The engine of this Blender: one session, one queue, and the timer that drains them and brings in what comes.
 
-Nothing here waits but `wait_for`, which is for scripts.
+Nothing here waits but `finish`, which is for scripts.
 """
 from __future__ import annotations
 

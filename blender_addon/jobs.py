@@ -8,7 +8,6 @@ import bpy
 
 from . import layout_mesh, result_import
 from .earthcrafter_core.errors import BadInput
-from .earthcrafter_core.scene.layout import Layout
 from .engine_session import Job
 from .history import History, Record
 from .job_queue import Entry, Target
@@ -30,23 +29,24 @@ def target_of(context: bpy.types.Context, obj: bpy.types.Object, beside: int = 0
     return Target(obj.session_uid, obj.name, context.scene.name, layout_mesh.layout_id(obj), beside)
 
 
-def _layout(context: bpy.types.Context, obj: bpy.types.Object) -> Layout:
-    """The layout as it is; an elevation that came with it stays behind where a flat relief is asked for."""
-    return layout_mesh.read_layout(obj, elevation=context.scene.earthcrafter.relief != "flat")
+def _job(context: bpy.types.Context, obj: bpy.types.Object, settings: dict[str, Any], base: Path | None = None,
+         region: Region | None = None) -> Job:
+    """The layout as it is now, without its own elevation where a flat relief is asked for. Raises BadInput."""
+    layout = layout_mesh.read_layout(obj, elevation=context.scene.earthcrafter.relief != "flat")
+    return Job(layout, settings, results_folder(preferences()), base=base, region=region,
+               terrain=layout_mesh.terrain_of(obj, context), previews=True, layout_source=obj.name)
 
 
 def generate_entry(context: bpy.types.Context, obj: bpy.types.Object, seed: int, beside: int = 0) -> Entry:
     """The whole layout, generated. Raises BadInput."""
-    job = Job(_layout(context, obj), settings_of(context.scene, seed), results_folder(preferences()),
-              terrain=layout_mesh.terrain_of(obj, context), previews=True, layout_source=obj.name)
-    return _entry(f"Seed {seed}: {obj.name}", job, target_of(context, obj, beside))
+    return _entry(f"Seed {seed}: {obj.name}", _job(context, obj, settings_of(context.scene, seed)),
+                  target_of(context, obj, beside))
 
 
 def regenerate_entry(context: bpy.types.Context, obj: bpy.types.Object, base: Path, region: Region, seed: int) -> Entry:
     """A rectangle of the layout, generated again; the rest is that of `base`. Raises BadInput."""
-    job = Job(_layout(context, obj), settings_of(context.scene, seed), results_folder(preferences()), base=base,
-              region=region, terrain=layout_mesh.terrain_of(obj, context), previews=True, layout_source=obj.name)
-    return _entry(f"Seed {seed}, area: {obj.name}", job, target_of(context, obj))
+    return _entry(f"Seed {seed}, area: {obj.name}", _job(context, obj, settings_of(context.scene, seed), base, region),
+                  target_of(context, obj))
 
 
 def retexture_entry(context: bpy.types.Context, place: bpy.types.Collection, seed: int) -> Entry:
@@ -75,13 +75,13 @@ def again(context: bpy.types.Context, entry: Entry) -> Entry:
     if obj is None or not layout_mesh.is_layout(obj):
         raise BadInput(f"The layout {entry.target.layout} is no longer in this file.", "Generate another layout.")
     asked = entry.asked
-    settings = dict(asked.get("settings", {}))
-    kind, base = asked.get("kind"), Path(asked.get("base", ""))
-    region = asked.get("region")
-    job = Job(None if kind == "retexture" else _layout(context, obj), settings, results_folder(preferences()),
-              scene=base if kind == "retexture" else None, base=base if kind == "regenerate" else None,
-              region=tuple(region) if region else None, terrain=layout_mesh.terrain_of(obj, context), previews=True,
-              layout_source=obj.name)
+    settings, kind, base = dict(asked.get("settings", {})), asked.get("kind"), Path(asked.get("base", ""))
+    if kind == "retexture":
+        job = Job(None, settings, results_folder(preferences()), base)
+    elif kind == "regenerate":
+        job = _job(context, obj, settings, base, tuple(asked.get("region") or ()))
+    else:
+        job = _job(context, obj, settings)
     made = _entry(entry.label, job, target_of(context, obj, entry.target.beside))
     if asked.get("layout_hash") and made.asked["layout_hash"] != asked["layout_hash"]:
         made.label += ", as painted now"

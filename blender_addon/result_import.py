@@ -32,7 +32,7 @@ class Imported:
 Building = Generator[None, None, Imported]
 
 
-def import_result(folder: Path, matrix: Matrix | None = None, splat_cap: int = DEFAULT_SPLAT_CAP) -> Imported:
+def import_result(folder: Path, splat_cap: int = DEFAULT_SPLAT_CAP) -> Imported:
     """Read a result and make its collection at once (not yet linked to a scene); only the mesh is visible.
 
     All files are read before the first datablock is made, and what a failure after that has made is removed. Raises BadInput.
@@ -42,7 +42,6 @@ def import_result(folder: Path, matrix: Matrix | None = None, splat_cap: int = D
         try:
             next(building)
         except StopIteration as end:
-            place(end.value.collection, matrix or Matrix.Identity(4))
             return end.value
 
 
@@ -98,10 +97,7 @@ def _remove(objects: list[bpy.types.Object], meshes_before: set[str], name: str)
 def discard(imported: Imported) -> None:
     """Remove a result that was made and will not be shown."""
     try:
-        objects = list(imported.collection.objects)
-        bpy.data.collections.remove(imported.collection)
-        meshes = [obj.data for obj in objects]
-        bpy.data.batch_remove([*objects, *meshes])
+        delete(imported.collection)
     except ReferenceError:  # undo has taken it already
         pass
 
@@ -132,6 +128,11 @@ def part(collection: bpy.types.Collection, kind: str) -> bpy.types.Object | None
 def places(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
     """The results in a scene, oldest first."""
     return [c for c in scene.collection.children_recursive if FOLDER in c]
+
+
+def place_named(scene: bpy.types.Scene, name: str) -> bpy.types.Collection | None:
+    """The scene's newest place, or the one with this name; None where there is none."""
+    return next((c for c in reversed(places(scene)) if name in ("", c.name)), None)
 
 
 def place_of_folder(scene: bpy.types.Scene, folder: Path) -> bpy.types.Collection | None:

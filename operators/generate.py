@@ -125,8 +125,7 @@ class EARTHCRAFTER_OT_retexture(_EngineOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Queue the job for the kept result."""
-        places = result_import.places(context.scene)
-        place = next((p for p in reversed(places) if self.collection in ("", p.name)), None)
+        place = result_import.place_named(context.scene, self.collection)
         if place is None:
             self.report({"ERROR"}, "There is no place to texture again. Press Generate first.")
             return {"CANCELLED"}

@@ -75,36 +75,42 @@ class EARTHCRAFTER_OT_choose_layout(ObjectModeOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class EARTHCRAFTER_OT_clear_heights(LayoutOperator, bpy.types.Operator):
+class _ClearOperator(LayoutOperator):
+    """Mix-in: takes one of the layout's planes away."""
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Remove its attribute."""
+        try:
+            self.clear(layout_mesh.editable_layout(context))
+        except EarthCrafterError as e:
+            return report(self, e)  # type: ignore[arg-type]
+        return {"FINISHED"}
+
+    def clear(self, obj: bpy.types.Object) -> None:
+        """Remove it."""
+        raise NotImplementedError
+
+
+class EARTHCRAFTER_OT_clear_heights(_ClearOperator, bpy.types.Operator):
     """Take the height hints of all cells away: the model decides how tall everything is"""
 
     bl_idname = "earthcrafter.clear_heights"
     bl_label = "Clear Heights"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Remove the attribute."""
-        try:
-            obj = layout_mesh.editable_layout(context)
-        except EarthCrafterError as e:
-            return report(self, e)
+    def clear(self, obj: bpy.types.Object) -> None:
+        """The heights."""
         layout_mesh.write_heights(obj, None)
-        return {"FINISHED"}
 
 
-class EARTHCRAFTER_OT_clear_elevation(LayoutOperator, bpy.types.Operator):
+class EARTHCRAFTER_OT_clear_elevation(_ClearOperator, bpy.types.Operator):
     """Take the elevation that came with the layout away: the relief is generated again"""
 
     bl_idname = "earthcrafter.clear_elevation"
     bl_label = "Clear Elevation"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Remove the attribute."""
-        try:
-            obj = layout_mesh.editable_layout(context)
-        except EarthCrafterError as e:
-            return report(self, e)
+    def clear(self, obj: bpy.types.Object) -> None:
+        """The elevation."""
         layout_mesh.write_elevation(obj, None)
-        return {"FINISHED"}
 
 
 def add_to_scene(context: bpy.types.Context, obj: bpy.types.Object) -> str:
