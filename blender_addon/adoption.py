@@ -14,7 +14,7 @@ def layout_object(made: MadeLayout) -> bpy.types.Object:
     """A new layout object with heights, elevation and its place on Earth, not yet linked. Raises BadInput."""
     layout = made.layout
     obj = layout_mesh.new_layout(made.name, layout.class_id, layout.cell_size, layout.height_hint, layout.elevation)
-    layout_mesh.set_georeference(obj, made.crs, made.origin)
+    layout_mesh.set_georeference(obj, layout.crs, layout.origin)
     obj.data[SOURCE] = made.source
     return obj
 

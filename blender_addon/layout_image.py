@@ -34,8 +34,9 @@ def load_layout(path: Path, cell_size: float | None = None, mapping: Path | None
     report = picture_classes.describe(unmapped, ids.size, tolerance)
     beside = layout_sidecar.read(path)
     planes = {name: layout_sidecar.read_plane(plane, ids.shape) for name, plane in beside.planes.items()}
-    layout = Layout(ids, (beside.cell_size or 1.0) if cell_size is None else cell_size, **planes)
-    return MadeLayout(layout, path.stem, report, beside.crs, beside.origin, beside.source or f"image {path.name}")
+    layout = Layout(ids, (beside.cell_size or 1.0) if cell_size is None else cell_size, crs=beside.crs, origin=beside.origin,
+                    **planes)
+    return MadeLayout(layout, path.stem, report, beside.source or f"image {path.name}")
 
 
 def load_pixels(path: Path) -> np.ndarray:
@@ -62,14 +63,13 @@ def load_pixels(path: Path) -> np.ndarray:
         bpy.data.images.remove(image)
 
 
-def save_layout(path: Path, layout: Layout, source: str = "", crs: str | None = None,
-                origin: tuple[float, float] | None = None) -> list[Path]:
+def save_layout(path: Path, layout: Layout, source: str = "") -> list[Path]:
     """Write a layout as an indexed PNG, NAME.json, and its heights and elevation as .npy where it has them.
 
     Returns the files. Raises WriteError; nothing half-written stays then.
     """
     files = {path: _indexed_png(layout.class_id),
-             path.with_suffix(".json"): layout_sidecar.describe(path, layout, source, crs, origin)}
+             path.with_suffix(".json"): layout_sidecar.describe(path, layout, source)}
     for name in layout_sidecar.PLANES:
         plane = getattr(layout, name)
         if plane is not None:

@@ -232,7 +232,8 @@ def _write_plane(obj: bpy.types.Object, name: str, plane: np.ndarray | None) -> 
 def read_layout(obj: bpy.types.Object, elevation: bool = True) -> Layout:
     """The object as a core layout, with its height hints where a cell has one, and the elevation that it came with
     unless `elevation` is false (a flat relief is asked for). Raises BadInput."""
-    return Layout(read_classes(obj), cell_size(obj), read_heights(obj), read_elevation(obj) if elevation else None)
+    return Layout(read_classes(obj), cell_size(obj), read_heights(obj), read_elevation(obj) if elevation else None,
+                  *georeference(obj) or (None, None))
 
 
 def set_georeference(obj: bpy.types.Object, crs: str | None, origin: tuple[float, float] | None) -> None:

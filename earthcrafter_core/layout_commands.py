@@ -72,7 +72,7 @@ def _run(args: argparse.Namespace) -> None:
     made: MadeLayout = args.make(args)
     for sentence in made.report:
         print(sentence, file=sys.stderr)
-    for path in write_layout(args.out, made.layout, made.source, args.planes, made.crs, made.origin):
+    for path in write_layout(args.out, made.layout, made.source, args.planes):
         print(path)
 
 

@@ -72,9 +72,8 @@ class EARTHCRAFTER_OT_export_layout(LayoutOperator, bpy.types.Operator):
         path = Path(bpy.path.abspath(self.filepath)).with_suffix(".png")
         try:
             obj = layout_mesh.required_layout(context)
-            crs, origin = layout_mesh.georeference(obj) or (None, None)
             source = str(obj.data.get(adoption.SOURCE, ""))
-            files = layout_image.save_layout(path, layout_mesh.read_layout(obj), source, crs, origin)
+            files = layout_image.save_layout(path, layout_mesh.read_layout(obj), source)
         except EarthCrafterError as e:
             return report(self, e)
         self.report({"INFO"}, f"Saved {', '.join(f.name for f in files)}.")

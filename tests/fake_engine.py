@@ -123,8 +123,9 @@ def make_layout(source, options, cancel=None, progress=None):
     ids = np.full((int(options.get("height", 32)), int(options.get("width", 32))), 10, np.uint8)
     ids[len(ids) // 2] = 7
     progress("layout", 1, 1, 1.0)
-    return MadeLayout(Layout(ids, float(options.get("cell_size", 1.0))), "town", ["2 things of a kind unknown were left out."],
-                      "EPSG:32633", (389000.0, 5934000.0), f"{source} {json.dumps(options, ensure_ascii=False)}")
+    layout = Layout(ids, float(options.get("cell_size", 1.0)), crs="EPSG:32633", origin=(389000.0, 5934000.0))
+    return MadeLayout(layout, "town", ["2 things of a kind unknown were left out."],
+                      f"{source} {json.dumps(options, ensure_ascii=False)}")
 
 
 def ground_preview(layout):

@@ -106,8 +106,8 @@ def made(report=()):
     rng = np.random.default_rng(1)
     ids = rng.integers(0, 26, (6, 9)).astype(np.uint8)
     hint = np.where(ids < 7, 5.0, np.nan).astype(np.float32)
-    return MadeLayout(Layout(ids, 0.5, hint, rng.random((6, 9)).astype(np.float32)), "Ort", list(report), "EPSG:25833",
-                      (389000.25, 5934000.5), "lidar f.laz")
+    layout = Layout(ids, 0.5, hint, rng.random((6, 9)).astype(np.float32), "EPSG:25833", (389000.25, 5934000.5))
+    return MadeLayout(layout, "Ort", list(report), "lidar f.laz")
 
 
 def test_adopting_keeps_planes_and_place(tmp_path):
@@ -116,7 +116,7 @@ def test_adopting_keeps_planes_and_place(tmp_path):
     assert ops.adopt_layout(directory=str(tmp_path / "job")) == {"FINISHED"}
     obj, = layouts()
     layout = layout_mesh.read_layout(obj)
-    assert layout.hash() == first.layout.hash() and layout_mesh.georeference(obj) == (first.crs, first.origin)
+    assert layout.hash() == first.layout.hash() and layout_mesh.georeference(obj) == (first.layout.crs, first.layout.origin)
     assert "x" * 300 in report_text() and obj.name == "Ort"
     with pytest.raises(RuntimeError, match="cannot be read"):
         ops.adopt_layout(directory=str(tmp_path / "none"))
@@ -132,7 +132,7 @@ def test_export_and_import_keep_cells_planes_and_place(tmp_path):
     assert sorted(p.suffix for p in tmp_path.glob("ört*")) == [".json", ".npy", ".npy", ".png"]
     from earthcrafter_core.convert.layout_io import layout_from_image  # the core reads what Blender wrote
     from_core = layout_from_image(tmp_path / "ört.png")
-    assert from_core.layout.hash() == before.hash() and from_core.origin == (389000.25, 5934000.5)
+    assert from_core.layout.hash() == before.hash() and from_core.layout.origin == (389000.25, 5934000.5)
     ops.import_layout(filepath=str(tmp_path / "ört.png"))
     assert layout_mesh.read_layout(bpy.context.object).hash() == before.hash()
     assert layout_mesh.georeference(bpy.context.object) == ("EPSG:25833", (389000.25, 5934000.5))

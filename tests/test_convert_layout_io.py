@@ -198,12 +198,12 @@ def test_a_photograph_is_no_layout(tmp_path):
 def test_the_sidecar_brings_cell_size_planes_and_place_back(tmp_path):
     hint = np.full(IDS.shape, np.nan, np.float32)
     hint[0, 1] = 7
-    layout = Layout(IDS, 0.5, hint, np.arange(26, dtype=np.float32).reshape(IDS.shape))
-    files = write_layout(tmp_path / "l.png", layout, "lidar f.laz", True, "EPSG:32633", (384308.5, 5935142.0))
+    layout = Layout(IDS, 0.5, hint, np.arange(26, dtype=np.float32).reshape(IDS.shape), "EPSG:32633", (384308.5, 5935142.0))
+    files = write_layout(tmp_path / "l.png", layout, "lidar f.laz", True)
     assert len(files) == 4
     made = layout_from_image(tmp_path / "l.png")
     assert made.layout.hash() == layout.hash() and not made.report
-    assert (made.crs, made.origin, made.source) == ("EPSG:32633", (384308.5, 5935142.0), "lidar f.laz")
+    assert (made.layout.crs, made.layout.origin, made.source) == ("EPSG:32633", (384308.5, 5935142.0), "lidar f.laz")
     assert layout_from_image(tmp_path / "l.png", 3.0).layout.cell_size == 3.0
     (tmp_path / "l.elevation.npy").unlink()  # planes that went missing are no error
     assert layout_from_image(tmp_path / "l.png").layout.elevation is None

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,12 +95,13 @@ def test_terrain_that_is_none(wrong):
 
 @pytest.mark.parametrize("origin", [None, (389000.5, 5934000.0)])
 def test_made_layouts_round_trip(tmp_path, origin):
-    made = protocol.MadeLayout(some_layout(), "Straße", ["3 things left out."], origin and "EPSG:32633", origin, "osm a.pbf")
+    made = protocol.MadeLayout(replace(some_layout(), crs=origin and "EPSG:32633", origin=origin), "Straße",
+                               ["3 things left out."], "osm a.pbf")
     protocol.write_made_layout(tmp_path, made)
     read = protocol.read_made_layout(tmp_path)
     assert read.layout.hash() == made.layout.hash()
-    assert (read.name, read.report, read.crs, read.origin, read.source) == (
-        made.name, made.report, made.crs, made.origin, made.source)
+    assert (read.name, read.report, read.layout.crs, read.layout.origin, read.source) == (
+        made.name, made.report, made.layout.crs, made.layout.origin, made.source)
     protocol.write_job(tmp_path / "job", some_layout())
     with pytest.raises(BadInput):
         protocol.read_made_layout(tmp_path / "job")

@@ -83,7 +83,7 @@ def test_a_layout_is_made_and_kept(session, results):
         session.start_job(wanted)
         outcome = finish(session, wanted)
         made = protocol.read_made_layout(outcome.folder)
-        assert outcome.reused is reused and made.layout.shape == (24, 40) and made.crs == "EPSG:32633"
+        assert outcome.reused is reused and made.layout.shape == (24, 40) and made.layout.crs == "EPSG:32633"
     bad = Job(None, {}, results, source="bad")
     session.start_job(bad)
     assert finish(session, bad).error.kind == "bad_input" and session.state is State.READY

@@ -262,15 +262,15 @@ def test_layout_from_lidar(laz: Path) -> None:
 
 
 def test_the_place_on_earth_comes_along(tmp_path: Path, laz: Path) -> None:
-    assert read_place(laz) == Place(None, 1.0) and made_from_lidar(laz).origin is None
+    assert read_place(laz) == Place(None, 1.0) and made_from_lidar(laz).layout.origin is None
     las = laspy.read(laz)
     wkt = 'COMPD_CS["x",PROJCS["NAD83 / Oregon",GEOGCS["NAD83",AUTHORITY["EPSG","4269"]],UNIT["metre",1,AUTHORITY["EPSG",' \
           '"9001"]],AUTHORITY["EPSG","2991"]],VERT_CS["height",AUTHORITY["EPSG","5703"]]]'
     las.header.vlrs.append(laspy.vlrs.known.WktCoordinateSystemVlr(wkt))
     las.write(tmp_path / "w.laz")
     made = made_from_lidar(tmp_path / "w.laz", 2.0)
-    assert made.crs == "EPSG:2991" and made.source == "lidar w.laz" and made.layout.elevation is not None
-    assert made.origin == pytest.approx((float(las.x.min()), float(las.y.min())), abs=0.02)
+    assert made.layout.crs == "EPSG:2991" and made.source == "lidar w.laz" and made.layout.elevation is not None
+    assert made.layout.origin == pytest.approx((float(las.x.min()), float(las.y.min())), abs=0.02)
 
 
 @pytest.mark.parametrize("wkt,code", [

@@ -47,7 +47,7 @@ def test_every_format_gives_the_same_town(town):
                 (180, 180): "broadleaf", (183, 180): "broadleaf", (185.5, 180): "lawn", (30, 60): "shrub",
                 (100, 190): "railway", (10, 150): "lawn", (130, 180): "lawn", (10, 180): "lawn"}
     assert {place: at(town, *place) for place in expected} == expected
-    assert (town.crs, town.origin) == (f"EPSG:{EPSG}", pytest.approx((WEST, SOUTH), abs=1))
+    assert (town.layout.crs, town.layout.origin) == (f"EPSG:{EPSG}", pytest.approx((WEST, SOUTH), abs=1))
     hint = town.layout.height_hint
     assert hint[200 - 151, 168] == 45 and hint[200 - 126, 165] == pytest.approx(2 * 2.9 + 0.5) and np.isnan(hint[200 - 126, 25])
 
@@ -184,7 +184,7 @@ def test_other_cells_keep_place_and_size(tmp_path):
     path = small_town().write(tmp_path / "t.osm")
     made = draw(path, size=100, cell_size=0.5)
     assert made.layout.shape == (200, 200) and at(made, 50, 50) == "road"
-    assert made.origin == pytest.approx((WEST + 50, SOUTH + 50))
+    assert made.layout.origin == pytest.approx((WEST + 50, SOUTH + 50))
     assert draw(path, cell_size=4.0).layout.shape == (50, 50)
 
 

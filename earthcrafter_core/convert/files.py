@@ -88,6 +88,8 @@ def write_generation(out: Path, scene: Callable[[], dict[str, Any]], voxels: Vox
         check()
         if layout is not None:
             planes = {name: getattr(layout, name) for name in _PLANES if getattr(layout, name) is not None}
+            if layout.crs is not None and layout.origin is not None:
+                planes |= {"crs": np.array(layout.crs), "origin": np.array(layout.origin, np.float64)}
             np.savez_compressed(folder / LAYOUT, cell_size=np.float64(layout.cell_size), **planes)
         if thumbnail is not None:
             Image.fromarray(thumbnail).save(folder / THUMBNAIL)
@@ -164,7 +166,8 @@ def read_layout_of(folder: Path) -> Layout | None:
     a = _read_arrays(path, ())
     if not {"class_id", "cell_size"} <= set(a):
         raise BadInput(f"The file {path} holds no layout.", "Generate the scene again.")
-    return Layout(a["class_id"], float(a["cell_size"]), a.get("height_hint"), a.get("elevation"))
+    where = (str(a["crs"]), (float(a["origin"][0]), float(a["origin"][1]))) if {"crs", "origin"} <= set(a) else (None, None)
+    return Layout(a["class_id"], float(a["cell_size"]), a.get("height_hint"), a.get("elevation"), *where)
 
 
 def _read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:

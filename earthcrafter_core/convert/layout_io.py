@@ -40,7 +40,8 @@ def read_layout(path: Path, cell_size: float | None = 1.0, height_hint: Path | N
     ids = read_class_ids(path)
     hint = None if height_hint is None else _read_npy(height_hint, "height hint")
     ground = None if elevation is None else read_elevation(elevation, (ids.shape[0], ids.shape[1]))
-    return Layout(ids, (layout_sidecar.read(Path(path)).cell_size or 1.0) if cell_size is None else cell_size, hint, ground)
+    beside = layout_sidecar.read(Path(path))
+    return Layout(ids, (beside.cell_size or 1.0) if cell_size is None else cell_size, hint, ground, beside.crs, beside.origin)
 
 
 def layout_from_image(path: Path, cell_size: float | None = None, mapping: Path | None = None,
@@ -62,8 +63,9 @@ def layout_from_image(path: Path, cell_size: float | None = None, mapping: Path 
     ids, unmapped = classify(_pixels(picture, table), table, tolerance)
     beside = layout_sidecar.read(path)
     planes = {name: layout_sidecar.read_plane(plane, ids.shape) for name, plane in beside.planes.items()}
-    layout = Layout(ids, (beside.cell_size or 1.0) if cell_size is None else cell_size, **planes)
-    return MadeLayout(layout, path.stem, picture_classes.describe(unmapped, ids.size, tolerance), beside.crs, beside.origin,
+    layout = Layout(ids, (beside.cell_size or 1.0) if cell_size is None else cell_size, crs=beside.crs, origin=beside.origin,
+                    **planes)
+    return MadeLayout(layout, path.stem, picture_classes.describe(unmapped, ids.size, tolerance),
                       beside.source or f"image {path.name}")
 
 
@@ -193,13 +195,12 @@ def _read_npy(path: Path, what: str) -> np.ndarray:
         raise BadInput(f"The {what} {path} cannot be read ({e}).", "Give a .npy file of one number for each cell.") from e
 
 
-def write_layout(path: Path, layout: Layout, source: str = "", planes: bool = False, crs: str | None = None,
-                 origin: tuple[float, float] | None = None) -> list[Path]:
+def write_layout(path: Path, layout: Layout, source: str = "", planes: bool = False) -> list[Path]:
     """Write a layout as an indexed PNG with the palette, and its sidecar NAME.json (`scene.layout_sidecar`).
 
     Args:
         path: the .png.
-        source, crs, origin: where it comes from and lies, for the sidecar.
+        source: where it comes from, for the sidecar.
         planes: write NAME.height.npy and NAME.elevation.npy too, where the layout has them.
 
     Returns:
@@ -211,7 +212,7 @@ def write_layout(path: Path, layout: Layout, source: str = "", planes: bool = Fa
     path = Path(path)
     image = Image.fromarray(layout.class_id).convert("P")
     image.putpalette(sem.PALETTE.ravel().tolist())
-    about = layout_sidecar.describe(path, layout, source, crs, origin, planes)
+    about = layout_sidecar.describe(path, layout, source, planes)
     jobs: list[tuple[Path, Callable[[Any], object]]] = [
         (path, lambda f: image.save(f, "PNG")), (path.with_suffix(".json"), lambda f: f.write(about))]
     for kind in layout_sidecar.PLANES:

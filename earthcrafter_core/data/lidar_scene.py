@@ -303,10 +303,10 @@ def made_from_lidar(path: Path | str, cell_size: float = 1.0, step: Callable[[fl
     tell(0.7)
     surfaces, elevation = interpret(s)
     height = np.where(surfaces.layout > 0, surfaces.top, np.nan)
-    layout = Layout(surfaces.layout, cell_size, height, drape(elevation) + np.nan_to_num(surfaces.ground))
     south = s.frame.north - s.frame.rows * s.frame.cell
     origin = (s.frame.west / place.unit, south / place.unit) if place.crs else None
-    return MadeLayout(layout, path.stem, _losses(points, layout), place.crs, origin, f"lidar {path.name}")
+    layout = Layout(surfaces.layout, cell_size, height, drape(elevation) + np.nan_to_num(surfaces.ground), place.crs, origin)
+    return MadeLayout(layout, path.stem, _losses(points, layout), f"lidar {path.name}")
 
 
 def _losses(points: Points, layout: Layout) -> list[str]:

@@ -59,10 +59,9 @@ def layout_from_osm(path: Path | str, center: tuple[float, float] | None = None,
     draw(drawing, chosen.stages, lambda f: step(_READ + (1 - _READ) * f))
     bare = _complete(drawing, found, fill)
     hint = drawing.height if np.isfinite(drawing.height).any() else None
-    layout = Layout(drawing.class_id, cell_size, hint)
+    layout = Layout(drawing.class_id, cell_size, hint, crs=f"EPSG:{square.epsg}", origin=square.origin)
     name = path.name.split(".")[0]
-    return MadeLayout(layout, name, _report(chosen, found, bare, fill), f"EPSG:{square.epsg}", square.origin,
-                      f"osm {path.name}")
+    return MadeLayout(layout, name, _report(chosen, found, bare, fill), f"osm {path.name}")
 
 
 def _cells(size: float, cell_size: float) -> int:

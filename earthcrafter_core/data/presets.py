@@ -84,7 +84,7 @@ def make_preset(name: str, seed: int = 0, width: int = 128, height: int = 128, c
     assert best is not None  # at least two tries were made
     _, ids, top = best
     hint = np.where(c.is_in(ids, c.BUILDING_IDS), top, np.float32(np.nan))
-    return MadeLayout(Layout(ids, cell_size, hint if np.isfinite(hint).any() else None), LABELS[name], [], None, None,
+    return MadeLayout(Layout(ids, cell_size, hint if np.isfinite(hint).any() else None), LABELS[name], [],
                       f"preset {name} {seed}")
 
 

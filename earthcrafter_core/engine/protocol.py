@@ -164,24 +164,20 @@ def read_job(folder: Path) -> tuple[Layout, Terrain | None]:
 
 def write_made_layout(folder: Path, made: MadeLayout) -> None:
     """Write a made layout: as `write_job`, with the rest of it in layout.json. Raises WriteError."""
-    _write(folder, made.layout, {}, {"name": made.name, "report": list(made.report), "crs": made.crs,
-                                     "origin": None if made.origin is None else [float(v) for v in made.origin],
-                                     "source": made.source})
+    _write(folder, made.layout, {}, {"name": made.name, "report": list(made.report), "source": made.source})
 
 
 def read_made_layout(folder: Path) -> MadeLayout:
     """Read what `write_made_layout` wrote. Raises BadInput where a file is missing or damaged."""
     layout, about = _read(folder)
     try:
-        x_y = about["origin"]
-        return MadeLayout(layout, str(about["name"]), [str(line) for line in about["report"]], about["crs"],
-                          None if x_y is None else (float(x_y[0]), float(x_y[1])), str(about["source"]))
-    except (KeyError, TypeError, ValueError, IndexError) as e:
+        return MadeLayout(layout, str(about["name"]), [str(line) for line in about["report"]], str(about["source"]))
+    except (KeyError, TypeError) as e:
         raise BadInput(f"The layout in {folder} cannot be read ({e!r}).", "Make the layout again.") from e
 
 
 def _write(folder: Path, layout: Layout, arrays: dict[str, Any], about: Message) -> None:
-    """The layout's planes and more arrays as .npy, then layout.json with the cell size and `about`."""
+    """The layout's planes and more arrays as .npy, then layout.json with the cell size, its place on Earth and `about`."""
     planes = {name: getattr(layout, name) for name in ("class_id", "height_hint", "elevation")}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -189,7 +185,9 @@ def _write(folder: Path, layout: Layout, arrays: dict[str, Any], about: Message)
             if array is not None:
                 np.save(folder / f"{name}.npy", array, allow_pickle=False)
         temporary = folder / "layout.json.tmp"
-        temporary.write_text(json.dumps({"cell_size": layout.cell_size, **about}), encoding="utf-8")
+        origin = None if layout.origin is None else [float(v) for v in layout.origin]
+        temporary.write_text(json.dumps({"cell_size": layout.cell_size, "crs": layout.crs, "origin": origin, **about}),
+                             encoding="utf-8")
         os.replace(temporary, folder / "layout.json")  # last: its presence says that the job is whole
     except OSError as e:
         raise WriteError(f"The job folder {folder} could not be written ({e.strerror or e}).",
@@ -200,11 +198,12 @@ def _read(folder: Path) -> tuple[Layout, Message]:
     """The layout and the content of layout.json."""
     try:
         about = json.loads((folder / "layout.json").read_text(encoding="utf-8"))
-        cell_size = float(about["cell_size"])
+        cell_size, x_y = float(about["cell_size"]), about["origin"]
+        origin = None if x_y is None else (float(x_y[0]), float(x_y[1]))
         planes = {name: np.load(folder / f"{name}.npy", allow_pickle=False) if (folder / f"{name}.npy").exists() else None
                   for name in ("class_id", "height_hint", "elevation")}
         if planes["class_id"] is None:
             raise ValueError("class_id.npy is missing")
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as e:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError) as e:
         raise BadInput(f"The job folder {folder} cannot be read ({e}).", "Press Generate again.") from e
-    return Layout(planes["class_id"], cell_size, planes["height_hint"], planes["elevation"]), about
+    return Layout(planes["class_id"], cell_size, planes["height_hint"], planes["elevation"], about["crs"], origin), about

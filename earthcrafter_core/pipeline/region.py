@@ -215,7 +215,7 @@ def _composed(before: Base, layout: Layout, region: tuple[int, int, int, int], s
             ground = ground[np.ix_(rows, cols)]
         ground = ground.copy()
         ground[here] = layout.elevation[here]
-    return Layout(ids, old.cell_size, hint, ground)
+    return Layout(ids, old.cell_size, hint, ground, old.crs, old.origin)
 
 
 def _place(layout: Layout, region: tuple[int, int, int, int], settings: Settings) -> Place:

@@ -22,6 +22,8 @@ class Layout:
         cell_size: metres along one side of a cell.
         height_hint: float32 [H, W] metres above ground of what stands in the cell, NaN where unknown; or None.
         elevation: float32 [H, W] elevation of the ground in metres (any datum), or None: the model makes the relief.
+        crs: coordinate reference system of `origin`, such as "EPSG:32633", or None where the place on Earth is unknown.
+        origin: x and y of the layout's south-west corner in `crs` and its units (metres for UTM), or None.
 
     Raises:
         BadInput: wrong shape, dtype or range; the message names the remedy.
@@ -31,6 +33,8 @@ class Layout:
     cell_size: float = 1.0
     height_hint: np.ndarray | None = None
     elevation: np.ndarray | None = None
+    crs: str | None = None
+    origin: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         ids = np.asarray(self.class_id)

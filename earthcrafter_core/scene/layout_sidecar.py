@@ -31,7 +31,7 @@ class Sidecar:
     Attributes:
         cell_size: metres, or None where it is not said.
         source: what the layout was made from.
-        crs, origin: see `MadeLayout`.
+        crs, origin: see `Layout`.
         planes: "height_hint" and "elevation" -> path of the .npy, for those that are there.
     """
 
@@ -47,13 +47,12 @@ def plane_path(picture: Path, name: str) -> Path:
     return picture.with_suffix(PLANES[name])
 
 
-def describe(picture: Path, layout: Layout, source: str = "", crs: str | None = None,
-             origin: tuple[float, float] | None = None, planes: bool = True) -> bytes:
+def describe(picture: Path, layout: Layout, source: str = "", planes: bool = True) -> bytes:
     """Content of NAME.json in UTF-8 for a layout saved as `picture`; `planes`: whether its planes are saved beside it."""
     counts = np.bincount(layout.class_id.ravel(), minlength=NUM_CLASSES)
     about: dict[str, Any] = {"cell_size": layout.cell_size, "cells": list(layout.shape), "source": source,
-                             "classes": {NAMES[k]: int(n) for k, n in enumerate(counts) if n}, "crs": crs,
-                             "origin": None if origin is None else [float(v) for v in origin]}
+                             "classes": {NAMES[k]: int(n) for k, n in enumerate(counts) if n}, "crs": layout.crs,
+                             "origin": None if layout.origin is None else [float(v) for v in layout.origin]}
     about |= {name: plane_path(picture, name).name for name in PLANES if planes and getattr(layout, name) is not None}
     return json.dumps(about, indent=1, ensure_ascii=False).encode("utf-8")
 

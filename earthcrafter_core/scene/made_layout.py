@@ -11,17 +11,13 @@ class MadeLayout:
     """A layout with where it comes from.
 
     Attributes:
-        layout: the layout, with height hints and elevation where the source knows them.
+        layout: the layout, with height hints, elevation and its place on Earth where the source knows them.
         name: what to call it, such as the file's stem.
         report: one sentence each on what could not be mapped, with counts; empty where everything was.
-        crs: coordinate reference system of `origin`, such as "EPSG:32633", or None where the source has none.
-        origin: x and y of the layout's south-west corner in `crs` and its units (metres for UTM), or None.
         source: what it was made from, such as "osm neubrandenburg.osm.bz2".
     """
 
     layout: Layout
     name: str
     report: list[str] = field(default_factory=list)
-    crs: str | None = None
-    origin: tuple[float, float] | None = None
     source: str = ""
