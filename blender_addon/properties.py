@@ -74,6 +74,18 @@ class EarthCrafterSettings(bpy.types.PropertyGroup):
     voxel_size: FloatProperty(  # type: ignore[valid-type]
         name="Voxel Size", default=1.0, min=0.5, max=4.0, subtype="DISTANCE", unit="LENGTH",
         description="Side of a voxel, in metres. The networks know 1 m; 2 m needs a quarter of time and memory, and is coarser")
+    mesh: EnumProperty(  # type: ignore[valid-type]
+        name="Mesh", default="clean", description="What the place's mesh is made of",
+        items=[("clean", "Clean", "Terrain as one sheet with kerbs and shores, each building a closed solid with planar roof and "
+                                  "upright walls, trees as crowns"),
+               ("surface", "Voxel Surface", "One surface around the voxels, as they were generated")])
+    colours: EnumProperty(  # type: ignore[valid-type]
+        name="Colours", default="texture", description="What colours the mesh has",
+        items=[("texture", "Textures", "Baked textures, with facades and roofs finer than a voxel"),
+               ("vertex", "Vertex Colours", "A colour at each corner: smaller files and less memory")])
+    texels: FloatProperty(  # type: ignore[valid-type]
+        name="Texels per Metre", default=8.0, min=1.0, max=16.0,
+        description="Resolution of the textures; 16 need four times the memory of 8")
     region_layout: StringProperty(  # type: ignore[valid-type]
         name="Area's Layout", options={"HIDDEN"}, description="Lasting id of the layout that the area lies on; empty: any")
     region_corner: FloatVectorProperty(  # type: ignore[valid-type]

@@ -176,7 +176,8 @@ class EARTHCRAFTER_OT_add_preset(AddPresetBase, bpy.types.Operator):
     bl_label = "Add Generate Preset"
     preset_menu = "EARTHCRAFTER_PT_presets"
     preset_defines = ["settings = bpy.context.scene.earthcrafter"]
-    preset_values = [f"settings.{name}" for name in ("steps", "guidance", "voxel_size", "relief", "variations", "arrangement")]
+    preset_values = [f"settings.{name}" for name in ("steps", "guidance", "voxel_size", "relief", "variations", "arrangement",
+                                                     "mesh", "colours", "texels")]
     preset_subdir = "earthcrafter/generate"
 
 

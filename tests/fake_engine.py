@@ -18,6 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from earthcrafter_core.convert import files
+from earthcrafter_core.convert.glb import write_glb
 from earthcrafter_core.convert.mesh import build_mesh
 from earthcrafter_core.engine import server
 from earthcrafter_core.errors import BadInput, Cancelled, OutOfMemory
@@ -49,6 +50,9 @@ class Settings:
     relief: str = "generated"
     weights: Path | None = None
     configuration: str = "default"
+    mesh: str = "clean"
+    colours: str = "texture"
+    texels: float = 8.0
 
 
 def generate(layout, out, settings, *, progress=None, cancel=None, models=None, preview=None, layout_source=""):
@@ -150,8 +154,10 @@ def write_town(out: Path, layout, scene: dict) -> None:
     splats = Splats(voxels.centres().astype(np.float32), np.full((n, 2), np.log(0.4 * size), np.float32),
                     np.tile(np.array([1, 0, 0, 0], np.float32), (n, 1)), np.full(n, 3, np.float32),
                     ((PALETTE[class_id] / 255 - 0.5) / SH_C0)[:, None].astype(np.float32), class_id)
-    files.write_generation(out, lambda: scene, voxels, splats, build_mesh(voxels, splats), {"layout": layout.class_id},
-                           layout=layout, thumbnail=np.kron(PALETTE[layout.class_id], np.ones((4, 4, 1), np.uint8)))
+    mesh = build_mesh(voxels, splats)
+    files.write_generation(out, lambda: scene, voxels, splats, lambda folder: write_glb(folder / "mesh.glb", mesh),
+                           {"layout": layout.class_id}, layout=layout,
+                           thumbnail=np.kron(PALETTE[layout.class_id], np.ones((4, 4, 1), np.uint8)))
 
 
 def load() -> server.Backend:

@@ -9,7 +9,6 @@ import pytest
 import small_scene
 
 from earthcrafter_core.convert import files, ply
-from earthcrafter_core.convert.mesh import build_mesh
 from earthcrafter_core.errors import BadInput, WriteError
 from earthcrafter_core.scene.layout import Layout
 
@@ -18,9 +17,14 @@ STRUCTURE = {"coords": np.zeros((2, 3), np.int32), "layout": np.ones((4, 4), np.
 LAYOUT = Layout(np.full((3, 4), 7, np.uint8), 0.5, np.full((3, 4), np.nan, np.float32))
 
 
+def meshes(folder: Path) -> None:
+    for name in (files.MESH, files.PLANTS):
+        (folder / name).write_bytes(b"made elsewhere")
+
+
 def write(out: Path, scene: dict) -> None:
     voxels, splats, _ = small_scene.scene()
-    files.write_generation(out, lambda: scene, voxels, splats, build_mesh(voxels, splats), STRUCTURE, layout=LAYOUT,
+    files.write_generation(out, lambda: scene, voxels, splats, meshes, STRUCTURE, layout=LAYOUT,
                            thumbnail=np.full((8, 8, 3), 90, np.uint8))
 
 
@@ -87,7 +91,7 @@ def test_a_full_disk_leaves_the_older_result_and_nothing_else(tmp_path, monkeypa
     def full(*_):
         raise error
 
-    monkeypatch.setattr(files, "write_glb", full)
+    monkeypatch.setattr(files, "write_points", full)
     with pytest.raises((WriteError, KeyboardInterrupt)):
         write(out, {"seed": 2})
     assert files.read_scene(out)["seed"] == 1

@@ -107,13 +107,19 @@ class EARTHCRAFTER_PT_more(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Steps, guidance, voxel size."""
+        """Steps, guidance, voxel size, and what the mesh is made of."""
         column, settings = self.layout.column(), context.scene.earthcrafter
         column.use_property_split = True
         column.use_property_decorate = False
         column.prop(settings, "steps")
         column.prop(settings, "guidance")
         column.prop(settings, "voxel_size")
+        column.prop(settings, "mesh")
+        if settings.mesh == "clean":
+            column.prop(settings, "colours")
+            texels = column.row()
+            texels.enabled = settings.colours == "texture"
+            texels.prop(settings, "texels")
 
 
 class EARTHCRAFTER_PT_area(SidebarPanel, bpy.types.Panel):

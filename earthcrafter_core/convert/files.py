@@ -1,7 +1,7 @@
 """The files that a generation leaves behind, written as a whole or not at all.
 
 scene.json, voxels.npz, structure.npz (for a new texture, and for making a part anew), splats.ply, points.ply, mesh.glb,
-layout.npz (what was asked for) and thumbnail.png are written into a temporary folder beside the result's, which takes its place
+plants.npz (where trees stand), layout.npz (what was asked for) and thumbnail.png are written into a temporary folder beside the result's, which takes its place
 when all are complete.
 """
 from __future__ import annotations
@@ -22,14 +22,12 @@ from ..errors import BadInput, WriteError
 from ..scene.layout import Layout
 from ..scene.splats import Splats
 from ..scene.voxels import VoxelScene
-from .glb import write_glb
-from .mesh import Mesh
 from .ply import Points, read_points, read_splats, write_points, write_splats
 
 SCENE, VOXELS, STRUCTURE, SPLATS, POINTS, MESH = ("scene.json", "voxels.npz", "structure.npz", "splats.ply", "points.ply",
                                                   "mesh.glb")
-LAYOUT, THUMBNAIL = "layout.npz", "thumbnail.png"
-FILES = (SCENE, VOXELS, STRUCTURE, SPLATS, POINTS, MESH, LAYOUT, THUMBNAIL)
+PLANTS, LAYOUT, THUMBNAIL = "plants.npz", "layout.npz", "thumbnail.png"
+FILES = (SCENE, VOXELS, STRUCTURE, SPLATS, POINTS, MESH, PLANTS, LAYOUT, THUMBNAIL)
 MIN_FREE_BYTES = 64 * 1024 ** 2
 """A tile's files need about 30 MB; with less than this free, a run would be in vain."""
 _PLANES = ("class_id", "height_hint", "elevation")
@@ -54,15 +52,15 @@ def check_writable(out: Path) -> None:
         raise WriteError(f"There are only {free // 1024 ** 2} MB free for {out}.", _REMEDY)
 
 
-def write_generation(out: Path, scene: Callable[[], dict[str, Any]], voxels: VoxelScene, splats: Splats, mesh: Mesh,
-                     structure: dict[str, np.ndarray], *, layout: Layout | None = None, thumbnail: np.ndarray | None = None,
-                     check: Callable[[], None] = lambda: None) -> dict[str, Any]:
+def write_generation(out: Path, scene: Callable[[], dict[str, Any]], voxels: VoxelScene, splats: Splats,
+                     meshes: Callable[[Path], None], structure: dict[str, np.ndarray], *, layout: Layout | None = None,
+                     thumbnail: np.ndarray | None = None, check: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Write a whole result; an older one in `out` is replaced when the new one is complete, other files there are kept.
 
     Args:
         out: the result's folder; made where it does not exist.
         scene: gives the content of scene.json; called last, when the time and memory of everything else are known.
-        voxels, splats, mesh: the draped scene.
+        voxels, splats: the draped scene. meshes: writes MESH and PLANTS into the folder that it is given.
         structure: arrays that `read_structure` gives back.
         layout: what was asked for, which `read_layout_of` gives back. thumbnail: uint8 [H, W, 3] sRGB.
         check: called between the files; may raise, and nothing is left behind then.
@@ -84,7 +82,7 @@ def write_generation(out: Path, scene: Callable[[], dict[str, Any]], voxels: Vox
         check()
         write_points(folder / POINTS, Points(splats.mean, splats.normals(), splats.rgb(), splats.class_id))
         check()
-        write_glb(folder / MESH, mesh, check)
+        meshes(folder)
         check()
         if layout is not None:
             planes = {name: getattr(layout, name) for name in _PLANES if getattr(layout, name) is not None}

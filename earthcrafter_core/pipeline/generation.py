@@ -12,9 +12,10 @@ from torch import Tensor
 
 from .. import __version__
 from ..convert.drape import drape
-from ..convert.files import check_writable, read_layout_of, read_scene, read_structure, read_voxels, write_generation
-from ..convert.kerbs import smooth_kerbs
+from ..convert.files import MESH, check_writable, read_layout_of, read_scene, read_structure, read_voxels, write_generation
+from ..convert.glb import write_glb
 from ..convert.mesh import build_mesh
+from ..convert.kerbs import smooth_kerbs
 from ..convert.preview import preview_of_cells, preview_of_voxels
 from ..convert.relief import KeptRelief, known_bodies
 from ..errors import BadInput
@@ -219,6 +220,9 @@ def mesh_and_write(structure: Structure, latents: Latents | None, voxels: VoxelS
     with run.stage("mesh"):
         mesh = build_mesh(voxels, splats, run.check)
 
+    def meshes(folder: Path) -> None:
+        write_glb(folder / MESH, mesh, run.check)
+
     def scene() -> dict:
         run.note("write")
         return {
@@ -228,11 +232,12 @@ def mesh_and_write(structure: Structure, latents: Latents | None, voxels: VoxelS
             "precision": "bfloat16" if bfloat16_is_fast(s.device) else "float32",
             "torch": torch.__version__, "threads": torch.get_num_threads(),
             "cells": list(structure.layout.shape),
-            "counts": {"voxels": len(voxels.coords), "splats": len(splats), "vertices": len(mesh.vertices),
-                       "triangles": len(mesh.faces)}, **about, "stages": run.report}
+            **({} if layout is None or layout.origin is None else {"crs": layout.crs, "origin": list(layout.origin)}),
+            "counts": {"voxels": len(voxels.coords), "splats": len(splats), "triangles": len(mesh.faces)},
+            **about, "stages": run.report}
 
     arrays = asdict(structure) | ({} if latents is None else asdict(latents)) | ({} if levels is None else {"levels": levels})
     with run.stage("write"):
         picture = thumbnail(splats)
         run.check()
-        return write_generation(out, scene, voxels, splats, mesh, arrays, layout=layout, thumbnail=picture, check=run.check)
+        return write_generation(out, scene, voxels, splats, meshes, arrays, layout=layout, thumbnail=picture, check=run.check)

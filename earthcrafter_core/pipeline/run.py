@@ -12,6 +12,7 @@ import torch
 
 from ..errors import BadInput, Cancelled, OutOfMemory
 from ..machine import peak_memory_mb
+from ..mesh.options import MeshOptions
 from ..models.blocks import ConvBlock, SwinBlock
 from ..scene.needs import TWO_CORES, stage_seconds
 
@@ -40,6 +41,8 @@ class Settings:
         device: "cpu" or "cuda". voxel_size: metres; the default weights are trained at 1.
         relief: "generated" or "flat"; a layout with an elevation is always draped on that.
         weights: folder of weights, None for the shipped ones. configuration: name of the model configuration.
+        mesh: style of the mesh, one of mesh.options.STYLES. colours: of the mesh, one of mesh.options.COLOURS. texels: texels
+            a metre of its textures, 1..16.
     """
 
     seed: int = 0
@@ -50,6 +53,9 @@ class Settings:
     relief: str = "generated"
     weights: Path | None = None
     configuration: str = "default"
+    mesh: str = "clean"
+    colours: str = "texture"
+    texels: float = 8.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= 1000:
@@ -62,6 +68,11 @@ class Settings:
             raise BadInput(f"The voxel size {self.voxel_size} m is out of range.", "Give 0.25 to 8 metres; 1 is a good one.")
         if self.device.startswith("cuda") and not torch.cuda.is_available():
             raise BadInput("There is no CUDA device here.", "Use the device 'cpu'.")
+        self.mesh_options()  # says what is wrong with them
+
+    def mesh_options(self) -> MeshOptions:
+        """How the mesh is made. Raises BadInput."""
+        return MeshOptions(self.mesh, self.colours, self.texels)
 
     def guidance_of(self, stage: str) -> float:
         """Guidance of one flow."""
