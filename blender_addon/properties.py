@@ -76,8 +76,8 @@ class EarthCrafterSettings(bpy.types.PropertyGroup):
         description="Side of a voxel, in metres. The networks know 1 m; 2 m needs a quarter of time and memory, and is coarser")
     mesh: EnumProperty(  # type: ignore[valid-type]
         name="Mesh", default="clean", description="What the place's mesh is made of",
-        items=[("clean", "Clean", "Terrain as one sheet with kerbs and shores, each building a closed solid with planar roof and "
-                                  "upright walls, trees as crowns"),
+        items=[("clean", "Clean", "Terrain as one sheet with kerbs and shores, each building a closed solid with a planar "
+                                  "roof and upright walls, trees as crowns"),
                ("surface", "Voxel Surface", "One surface around the voxels, as they were generated")])
     colours: EnumProperty(  # type: ignore[valid-type]
         name="Colours", default="texture", description="What colours the mesh has",

@@ -1,8 +1,8 @@
 """The files that a generation leaves behind, written as a whole or not at all.
 
 scene.json, voxels.npz, structure.npz (for a new texture, and for making a part anew), splats.ply, points.ply, mesh.glb,
-plants.npz (where trees stand), layout.npz (what was asked for) and thumbnail.png are written into a temporary folder beside the result's, which takes its place
-when all are complete.
+plants.npz (where trees stand), layout.npz (what was asked for) and thumbnail.png are written into a temporary folder beside
+the result's, which takes its place when all are complete.
 """
 from __future__ import annotations
 
