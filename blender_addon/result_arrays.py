@@ -13,11 +13,8 @@ import numpy as np
 
 from .earthcrafter_core.errors import BadInput
 from .earthcrafter_core.scene.colour import srgb_to_linear
-from .earthcrafter_core.scene.splats import Splats
 from .result_files import Points, Surface, read_mesh, read_points, read_scene, read_splats
-
-OPACITY, ROTATION, SCALE = "opacity", "rotation", "splat_scale"
-"""Attributes of the splats' points: float 0..1, quaternion, vector (the two standard deviations in metres, and 1)."""
+from .splat_arrays import CloudArrays, most_important, rgba, splat_arrays
 
 MAX_TRIANGLES = 700_000
 """Most triangles of one mesh object: its largest array is then copied in some 40 ms on a slow machine."""
@@ -46,17 +43,6 @@ class MeshArrays:
 
 
 @dataclass
-class CloudArrays:
-    """Loose points: position float32 [N, 3] metres, class_id int32 [N], color float32 [N, 4] linear RGBA, and attributes
-    by name: float32 [N], [N, 3] or [N, 4] (quaternion wxyz)."""
-
-    position: np.ndarray
-    class_id: np.ndarray
-    color: np.ndarray
-    attributes: dict[str, np.ndarray]
-
-
-@dataclass
 class ResultArrays:
     """A whole result: its folder, scene.json, meshes (one, or strips of a large place from west to east), points, the splats
     that are shown, and how many there are in all."""
@@ -75,7 +61,7 @@ class ResultArrays:
 
 
 def read_result(folder: Path, splat_cap: int) -> ResultArrays:
-    """Read a result with at most `splat_cap` of its splats, evenly taken from all.
+    """Read a result with at most `splat_cap` of its splats, the most important ones everywhere.
 
     Raises:
         BadInput: the folder holds no result, or a file of it is missing or damaged.
@@ -85,16 +71,9 @@ def read_result(folder: Path, splat_cap: int) -> ResultArrays:
                                read_splats(folder / "splats.ply"))
     try:
         return ResultArrays(folder, scene, [mesh_arrays(part) for part in strips(surface)], point_arrays(points),
-                            splat_arrays(splats, thin(len(splats), splat_cap)), len(splats))
+                            splat_arrays(splats, most_important(splats, splat_cap)), len(splats))
     except (ValueError, IndexError, MemoryError) as e:
         raise BadInput(f"The result in {folder} cannot be used ({e}).", "Generate the place again.") from e
-
-
-def thin(count: int, cap: int) -> np.ndarray:
-    """Indices of at most `cap` of `count` splats, evenly taken from the whole; int64, sorted."""
-    if count <= cap:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(0).permutation(count)[:cap])
 
 
 def strips(surface: Surface, largest: int = MAX_TRIANGLES) -> list[Surface]:
@@ -121,7 +100,7 @@ def mesh_arrays(surface: Surface) -> MeshArrays:
     slot[classes] = np.arange(len(classes))
     return MeshArrays(np.ascontiguousarray(surface.vertices, np.float32), corner.ravel(), corner_edge, edge_verts,
                       surface.class_id.astype(np.int32), slot[surface.class_id], classes.tolist(),
-                      _rgba(surface.corner_color.reshape(-1, 3)),
+                      rgba(surface.corner_color.reshape(-1, 3)),
                       np.ascontiguousarray(surface.corner_normal.reshape(-1, 3), np.float32))
 
 
@@ -136,22 +115,4 @@ def edges_of(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def point_arrays(points: Points) -> CloudArrays:
     """The arrays of a point cloud."""
     return CloudArrays(np.ascontiguousarray(points.position, np.float32), points.class_id.astype(np.int32),
-                       _rgba(srgb_to_linear(points.rgb)), {"normal": np.ascontiguousarray(points.normal, np.float32)})
-
-
-def splat_arrays(splats: Splats, kept: np.ndarray) -> CloudArrays:
-    """The arrays of the splats at the indices `kept`: opacity 0..1, rotation, and scale with 1 as the third."""
-    quat = splats.quat[kept] / np.linalg.norm(splats.quat[kept], axis=1, keepdims=True)
-    scale = np.ones((len(kept), 3), np.float32)
-    scale[:, :2] = np.exp(splats.log_scale[kept])
-    opacity = 1 / (1 + np.exp(-splats.opacity[kept].astype(np.float32)))
-    return CloudArrays(np.ascontiguousarray(splats.mean[kept], np.float32), splats.class_id[kept].astype(np.int32),
-                       _rgba(srgb_to_linear(splats.rgb()[kept])),
-                       {OPACITY: opacity, ROTATION: quat.astype(np.float32), SCALE: scale})
-
-
-def _rgba(rgb: np.ndarray) -> np.ndarray:
-    """Linear RGB float32 [N, 3] with alpha 1, float32 [N, 4]."""
-    rgba = np.ones((len(rgb), 4), np.float32)
-    rgba[:, :3] = rgb
-    return rgba
+                       rgba(srgb_to_linear(points.rgb)), {"normal": np.ascontiguousarray(points.normal, np.float32)})

@@ -6,11 +6,12 @@ from collections.abc import Generator
 import bpy
 import numpy as np
 
-from . import node_groups
 from .class_materials import COLOR_ATTRIBUTE, surface_material
 from .earthcrafter_core.scene.classes import CLASSES
 from .layout_mesh import CLASS_ATTRIBUTE
-from .result_arrays import CloudArrays, MeshArrays
+from .node_builder import set_input
+from .result_arrays import MeshArrays
+from .splat_arrays import CloudArrays
 
 Steps = Generator[None, None, bpy.types.Object]
 """Yields between the steps; returns the object."""
@@ -70,5 +71,5 @@ def cloud_object(name: str, arrays: CloudArrays, group: bpy.types.NodeTree, inpu
     modifier = obj.modifiers.new(group.name, "NODES")
     modifier.node_group = group
     for key, value in inputs.items():
-        node_groups.set_input(modifier, key, value)
+        set_input(modifier, key, value)
     return obj
