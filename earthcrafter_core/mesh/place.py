@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..scene.instances import Instances
+
 TERRAIN, WATER, BUILDING, DECK, CROWN = "terrain", "water", "building", "deck", "crown"
 
 
@@ -50,27 +52,6 @@ class Texture:
 
     color: np.ndarray
     roughness: np.ndarray | None = None
-
-
-@dataclass
-class Instances:
-    """Things that stand at points: trees, shrubs, street furniture.
-
-    Attributes:
-        position: float64 [N, 3] metres, world: the foot on the ground.
-        height, width: float32 [N] metres (width: diameter of the crown). turn: float32 [N] radians about z.
-        class_id: uint8 [N]. rgb: uint8 [N, 3] mean sRGB.
-    """
-
-    position: np.ndarray
-    height: np.ndarray
-    width: np.ndarray
-    turn: np.ndarray
-    class_id: np.ndarray
-    rgb: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.position)
 
 
 @dataclass
