@@ -1,0 +1,137 @@
+"""Closed buildings from columns and surfels: known forms come back, whatever their turn, and every solid is a solid."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import trimesh
+
+from earthcrafter_core.mesh.buildings import SINK, building_parts
+from earthcrafter_core.mesh.columns import Columns
+from earthcrafter_core.scene import classes as sem
+from earthcrafter_core.scene.splats import Splats
+
+SIDE = 64
+
+
+def place(form, class_id: int = sem.HOUSE, ground=lambda x, y: 0 * x, side: int = SIDE):
+    """Columns and surfels of one building; form(x, y) -> z of its roof, NaN where it is not."""
+    fine = (np.arange(2 * side) + 0.5) / 2
+    x, y = (p.ravel() for p in np.meshgrid(fine, fine, indexing="ij"))
+    roof = form(x, y)
+    mid = np.arange(side) + 0.5
+    cx, cy = np.meshgrid(mid, mid, indexing="ij")
+    top, soil = form(cx, cy), ground(cx, cy).astype(float)
+    built = np.isfinite(top)
+    columns = Columns(np.zeros(2), 1.0, np.full(top.shape, sem.LAWN, np.uint8), soil, ~built,
+                      np.where(built, class_id, 0).astype(np.uint8), np.where(built, top, soil), built.astype(np.int32))
+    own = np.isfinite(roof) & built[x.astype(int), y.astype(int)]
+    n = int(own.sum())
+    splats = Splats(np.column_stack([x, y, roof])[own].astype(np.float32), np.full((n, 2), -1.0, np.float32),
+                    np.tile(np.float32([1, 0, 0, 0]), (n, 1)), np.full(n, 3.0, np.float32), np.zeros((n, 1, 3), np.float32),
+                    np.full(n, class_id, np.uint8))
+    return columns, splats
+
+
+def turned(x, y, angle: float, centre=(32.0, 32.0)):
+    """u, v of points in a frame turned by an angle."""
+    c, s = np.cos(angle), np.sin(angle)
+    return (x - centre[0]) * c + (y - centre[1]) * s, -(x - centre[0]) * s + (y - centre[1]) * c
+
+
+def box_form(angle: float, hu: float, hv: float, height):
+    def form(x, y):
+        u, v = turned(x, y, angle)
+        return np.where((np.abs(u) <= hu) & (np.abs(v) <= hv), height(u, v), np.nan)
+    return form
+
+
+def check_solid(part):
+    mesh = trimesh.Trimesh(part.vertices, part.faces, process=False)
+    assert mesh.is_watertight and mesh.is_winding_consistent and mesh.volume > 0
+    edges = np.sort(part.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
+    up = mesh.face_normals[:, 2]
+    wall = np.abs(up) < 0.5
+    assert np.abs(up[wall]).max() < np.sin(np.radians(2))
+    assert mesh.area_faces.min() > 1e-3
+    return mesh
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.3, 0.7, 1.2])
+@pytest.mark.parametrize("roof,code", [
+    (lambda u, v: 6 + 0 * u, 0), (lambda u, v: 5 + 0.6 * (6 - np.abs(v)), 1),
+    (lambda u, v: 5 + 0.6 * np.minimum(9 - np.abs(u), 6 - np.abs(v)), 2)], ids=["flat", "gable", "hip"])
+def test_a_box_comes_back_under_its_roof(angle, roof, code):
+    part, = building_parts(*place(box_form(angle, 9, 6, roof)))
+    a = part.attributes
+    assert part.name == "house_001" and part.solid and part.class_id == sem.HOUSE
+    assert a["roof"] == code
+    assert a["roof_error"] < 0.12
+    assert a["area"] == pytest.approx(18 * 12, rel=0.04)
+    assert a["length"] == pytest.approx(18, abs=0.5) and a["width"] == pytest.approx(12, abs=0.5)
+    assert abs(np.sin(a["angle"] - angle)) < 0.03
+    assert a["height"] == pytest.approx(float(np.max(roof(np.linspace(-9, 9, 99)[:, None], np.linspace(-6, 6, 99)))), abs=0.3)
+    assert (a["x"], a["y"]) == pytest.approx((32, 32), abs=0.3)
+    check_solid(part)
+    assert len(part.faces) <= 20
+
+
+def test_wings_share_their_hips():
+    def form(x, y):
+        u, v = turned(x, y, 0.4)
+        a = np.minimum(10 - np.abs(u), 4 - np.abs(v))
+        b = np.minimum(4 - np.abs(u + 6), np.minimum(v + 4, 12 - v))
+        d = np.maximum(a, b)
+        return np.where(d >= 0, 4 + 0.7 * d, np.nan)
+
+    part, = building_parts(*place(form))
+    assert part.attributes["roof"] == 2 and part.attributes["roof_error"] < 0.12
+    mesh = check_solid(part)
+    assert len(part.convex) == 2 and len(part.faces) < 60
+    assert mesh.volume == pytest.approx(sum(trimesh.convex.convex_hull(p).volume for p in part.convex), rel=0.5)
+
+
+def test_terraces_stand_on_one_another():
+    def height(u, v):
+        return np.where((u > 2) & (v > 1), 17.0, np.where(u > -6, 12.0, 8.0))
+
+    part, = building_parts(*place(box_form(0.5, 14, 10, height), sem.APARTMENTS))
+    assert part.attributes["roof"] == 3 and part.attributes["roof_error"] < 0.05
+    mesh = check_solid(part)
+    up = mesh.face_normals[:, 2] > 0.5
+    levels = np.unique(mesh.triangles_center[up, 2].round(1))
+    assert levels.tolist() == [8.0, 12.0, 17.0]
+    assert mesh.area_faces[up & (mesh.triangles_center[:, 2] > 16)].sum() == pytest.approx(12 * 9, rel=0.1)
+
+
+def test_the_floor_lies_below_the_lowest_ground():
+    part, = building_parts(*place(box_form(0.0, 9, 6, lambda u, v: 9 + 0 * u), ground=lambda x, y: 0.1 * (x - 32)))
+    assert part.attributes["base"] == pytest.approx(-1.05, abs=0.1)
+    assert part.vertices[:, 2].min() == pytest.approx(part.attributes["base"] - SINK)
+    assert part.attributes["height"] == pytest.approx(9 - part.attributes["base"], abs=0.01)
+
+
+def test_a_house_on_the_border_is_cut_there():
+    def form(x, y):
+        u, v = turned(x, y, 0.5, (3.0, 30.0))
+        return np.where((np.abs(u) <= 9) & (np.abs(v) <= 6), 6.0, np.nan)
+
+    part, = building_parts(*place(form))
+    check_solid(part)
+    assert part.vertices[:, 0].min() == pytest.approx(0, abs=1e-6)
+    mid = np.arange(SIDE) + 0.5
+    assert part.attributes["area"] == pytest.approx(np.isfinite(form(*np.meshgrid(mid, mid, indexing="ij"))).sum(), rel=0.05)
+
+
+def test_the_same_place_gives_the_same_bytes():
+    columns, splats = place(box_form(0.3, 9, 6, lambda u, v: 5 + 0.6 * (6 - np.abs(v))))
+    one, two = building_parts(columns, splats)[0], building_parts(columns, splats)[0]
+    assert one.vertices.tobytes() == two.vertices.tobytes() and one.faces.tobytes() == two.faces.tobytes()
+
+
+def test_it_can_be_ended():
+    def end():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        building_parts(*place(box_form(0.0, 9, 6, lambda u, v: 6 + 0 * u)), end)
