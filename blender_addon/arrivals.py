@@ -30,6 +30,7 @@ class Arrival:
     def __init__(self, entry: Entry, splat_cap: int):
         assert entry.folder is not None
         self.entry, self.folder, self._cap = entry, entry.folder, splat_cap
+        self._mesh_objects = preferences().mesh_objects
         self.error: EarthCrafterError | None = None
         self.holding = ""
         self._result: ResultArrays | None = None
@@ -46,7 +47,7 @@ class Arrival:
 
     def _read(self) -> None:
         try:
-            self._result = read_result(self.folder, self._cap)
+            self._result = read_result(self.folder, self._cap, self._mesh_objects)
         except EarthCrafterError as e:
             self.error = e
         except Exception as e:  # whatever a damaged file does, it is told and Blender goes on

@@ -12,6 +12,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from .engine_client import EngineError
 from .engine_home import EngineHome, interpreter
 from .engine_install import suggested_build
+from .mesh_arrays import BY_CLASS, ONE, PARTS
 from .result_import import DEFAULT_SPLAT_CAP
 
 PACKAGE = __package__
@@ -24,6 +25,11 @@ SOURCES = [(INTERNET, "The Internet", "Packages are fetched from pypi.org and do
 BUILDS = [("auto", "What Fits", "Apple's on a Mac, CUDA where NVIDIA's driver is installed, else the CPU's"),
           ("cpu", "CPU", "Runs everywhere; the smallest download"),
           ("cuda", "CUDA", "For NVIDIA cards; several GB"), ("apple", "Apple", "For Apple's processors")]
+
+MESH_OBJECTS = [(PARTS, "Each Thing", "Terrain, water, each building and bridge, and the trees of a class are objects of their "
+                                      "own, with height, footprint and class as custom properties"),
+                (BY_CLASS, "One for Each Class", "All faces of a class are one object"),
+                (ONE, "One", "The whole mesh is one object")]
 
 
 class EarthCrafterPreferences(bpy.types.AddonPreferences):
@@ -57,6 +63,8 @@ class EarthCrafterPreferences(bpy.types.AddonPreferences):
     splat_cap: IntProperty(  # type: ignore[valid-type]
         name="Splats Shown", default=DEFAULT_SPLAT_CAP, min=1000, max=10_000_000,
         description="At most so many splats of a place are brought into Blender, evenly taken from all")
+    mesh_objects: EnumProperty(  # type: ignore[valid-type]
+        name="Mesh Objects", items=MESH_OBJECTS, default=PARTS, description="How the mesh of a place is divided into objects")
     install_source: EnumProperty(  # type: ignore[valid-type]
         name="From", items=SOURCES, default=INTERNET, description="Where the engine's packages come from")
     install_build: EnumProperty(  # type: ignore[valid-type]
@@ -76,6 +84,7 @@ class EarthCrafterPreferences(bpy.types.AddonPreferences):
         column.use_property_split = True
         column.prop(self, "results_folder")
         column.prop(self, "splat_cap")
+        column.prop(self, "mesh_objects")
         column.prop(self, "show_colours")
 
 

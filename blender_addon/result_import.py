@@ -1,4 +1,4 @@
-"""A result folder -> one collection: mesh, point cloud and splats, with their classes and colours as attributes."""
+"""A result folder -> one collection: meshes, point cloud and splats, with their classes and colours as attributes."""
 from __future__ import annotations
 
 from collections.abc import Generator
@@ -10,8 +10,10 @@ import bpy
 from mathutils import Matrix
 
 from . import node_groups
+from .mesh_arrays import PARTS
+from .place_materials import PlaceMaterials, remove_own
 from .result_arrays import ResultArrays, read_result
-from .result_objects import cloud_object, mesh_object
+from .result_objects import ORIGIN, Steps, cloud_object, mesh_object
 
 FOLDER, KIND, SHOWN, TOTAL, LAYOUT = ("earthcrafter_folder", "earthcrafter_kind", "earthcrafter_shown",
                                       "earthcrafter_total", "earthcrafter_layout")  # custom properties
@@ -32,12 +34,12 @@ class Imported:
 Building = Generator[None, None, Imported]
 
 
-def import_result(folder: Path, splat_cap: int = DEFAULT_SPLAT_CAP) -> Imported:
+def import_result(folder: Path, splat_cap: int = DEFAULT_SPLAT_CAP, mesh_objects: str = PARTS) -> Imported:
     """Read a result and make its collection at once (not yet linked to a scene); only the mesh is visible.
 
     All files are read before the first datablock is made, and what a failure after that has made is removed. Raises BadInput.
     """
-    building = build(read_result(folder, splat_cap))
+    building = build(read_result(folder, splat_cap, mesh_objects))
     while True:
         try:
             next(building)
@@ -52,22 +54,21 @@ def build(result: ResultArrays) -> Building:
     """
     name = place_name(result.scene)
     made: list[bpy.types.Object] = []
-    before = {block.name for block in bpy.data.meshes}
+    look = PlaceMaterials(name, result.materials, result.pictures)
     try:
-        for kind, steps in (
-                *((MESH, mesh_object(f"Mesh of {name}", arrays)) for arrays in result.meshes),
-                (POINTS, cloud_object(f"Points of {name}", result.points, node_groups.points_group(),
-                                      {"Radius": 0.5 * result.voxel_size})),
-                (SPLATS, cloud_object(f"Splats of {name}", result.splats, node_groups.splats_group(), {}))):
-            obj = yield from steps
-            made.append(obj)
-            obj[KIND] = kind
-            yield
+        yield from look.load()
+        for arrays in result.meshes:
+            materials = yield from look.slots(arrays.materials)
+            yield from _made(made, MESH, mesh_object(arrays.name or f"Mesh of {name}", arrays, materials))
+        yield from _made(made, POINTS, cloud_object(f"Points of {name}", result.points, node_groups.points_group(),
+                                                    {"Radius": 0.5 * result.voxel_size}))
+        yield from _made(made, SPLATS, cloud_object(f"Splats of {name}", result.splats, node_groups.splats_group(), {}))
         collection = bpy.data.collections.new(name)
         for obj in made:
             collection.objects.link(obj)
     except BaseException:
-        _remove(made, before, name)
+        _remove(made)
+        look.remove()
         raise
     shown = len(result.splats.position)
     collection[FOLDER] = str(result.folder)
@@ -76,22 +77,27 @@ def build(result: ResultArrays) -> Building:
     return Imported(collection, shown, result.splats_total)
 
 
+def _made(objects: list[bpy.types.Object], kind: str, steps: Steps) -> Generator[None, None, None]:
+    """Take the steps of an object, and keep it under its kind."""
+    obj = yield from steps
+    objects.append(obj)
+    obj[KIND] = kind
+    yield
+
+
 def place_name(scene: dict[str, Any]) -> str:
     """The name of a place by its scene.json: the layout's name and the seed, which both fit into the outliner."""
     kind = ", colours" if "retextured" in scene else ", area" if "region" in scene else ""
     return f"{scene.get('layout_source') or 'Place'} seed {scene.get('seed', '?')}{kind}"
 
 
-def _remove(objects: list[bpy.types.Object], meshes_before: set[str], name: str) -> None:
-    """Take away what an import that failed has made."""
+def _remove(objects: list[bpy.types.Object]) -> None:
+    """Take away the objects of an import that failed, with their meshes."""
     for obj in objects:
         try:
-            bpy.data.objects.remove(obj)
+            bpy.data.meshes.remove(obj.data)  # and the object with it
         except ReferenceError:  # undo has taken it already
             pass
-    for mesh in [m for m in bpy.data.meshes if m.name.split(" of ", 1)[-1].startswith(name) and m.name not in meshes_before]:
-        if not mesh.users:
-            bpy.data.meshes.remove(mesh)
 
 
 def discard(imported: Imported) -> None:
@@ -105,7 +111,12 @@ def discard(imported: Imported) -> None:
 def place(collection: bpy.types.Collection, matrix: Matrix) -> None:
     """Put the parts of a place where the layout's matrix says."""
     for obj in collection.objects:
-        obj.matrix_world = matrix
+        obj.matrix_world = matrix @ Matrix.Translation(obj.get(ORIGIN, (0.0, 0.0, 0.0)))
+
+
+def matrix_of(obj: bpy.types.Object) -> Matrix:
+    """Where the place of an object stands: the object's own matrix without its origin in the place."""
+    return obj.matrix_world @ Matrix.Translation(obj.get(ORIGIN, (0.0, 0.0, 0.0))).inverted()
 
 
 def show(collection: bpy.types.Collection, *kinds: str) -> None:
@@ -116,7 +127,7 @@ def show(collection: bpy.types.Collection, *kinds: str) -> None:
 
 
 def parts(collection: bpy.types.Collection, kind: str) -> list[bpy.types.Object]:
-    """The objects of a kind in a result's collection: one, strips of a large mesh, none where they were deleted."""
+    """The objects of a kind in a result's collection: one, the many of a mesh, none where they were deleted."""
     return [obj for obj in collection.objects if obj.get(KIND) == kind]
 
 
@@ -146,17 +157,19 @@ def standing(scene: bpy.types.Scene, folder: Path, layout: bpy.types.Object) -> 
         kinds = {obj.get(KIND) for obj in collection.objects}
         mesh = part(collection, MESH)
         if Path(collection[FOLDER]) == folder and {MESH, POINTS, SPLATS} <= kinds and mesh is not None \
-                and (mesh.matrix_world.translation - layout.matrix_world.translation).length < _HERE:
+                and (matrix_of(mesh).translation - layout.matrix_world.translation).length < _HERE:
             return collection
     return None
 
 
 def delete(collection: bpy.types.Collection) -> None:
-    """Take a place out of the file: its collection, its objects and their meshes; the result's folder stays."""
+    """Take a place out of the file: its collection, its objects, their meshes and textures; the result's folder stays."""
     objects = [obj for obj in collection.objects if KIND in obj]
     meshes = [obj.data for obj in objects]
+    materials = {m for mesh in meshes for m in mesh.materials if m is not None}
     bpy.data.batch_remove(objects)
     bpy.data.batch_remove([mesh for mesh in meshes if not mesh.users])
+    remove_own(materials)
     bpy.data.collections.remove(collection)
 
 

@@ -10,7 +10,7 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 from .. import arrivals, engine_service, jobs, layout_mesh, result_import, thumbnails
 from ..earthcrafter_core.errors import EarthCrafterError, WriteError
 from ..history import THUMBNAIL
-from ..preferences import preferences
+from ..preferences import MESH_OBJECTS, preferences
 from .common import LayoutOperator, open_path, register_classes, report, unregister_classes
 
 _CYCLES_LAYERS = 64  # transparent bounces that Cycles needs where many splats lie behind one another
@@ -36,6 +36,9 @@ class EARTHCRAFTER_OT_import_result(bpy.types.Operator):
         description="So many widths of the layout to the east of it; 0: on it, in place of the place there")
     scene_name: StringProperty(  # type: ignore[valid-type]
         name="Scene", options={"SKIP_SAVE", "HIDDEN"}, description="Scene that the place comes into; none: the shown one")
+    mesh_objects: EnumProperty(  # type: ignore[valid-type]
+        name="Mesh Objects", options={"SKIP_SAVE"}, description="How the mesh is divided into objects",
+        items=[("PREFERENCE", "As in the Preferences", ""), *MESH_OBJECTS])
     token: StringProperty(  # type: ignore[valid-type]
         name="Token", options={"SKIP_SAVE", "HIDDEN"}, description="Names what was read in the background")
 
@@ -57,7 +60,7 @@ class EARTHCRAFTER_OT_import_result(bpy.types.Operator):
             return {"FINISHED"}
         try:
             place = arrivals.take(self.token) or result_import.import_result(
-                folder, splat_cap=preferences(context).splat_cap)
+                folder, preferences(context).splat_cap, self._mesh_objects(context))
         except EarthCrafterError as e:
             return report(self, e)
         scene.collection.children.link(place.collection)
@@ -71,6 +74,9 @@ class EARTHCRAFTER_OT_import_result(bpy.types.Operator):
             cycles.transparent_max_bounces = max(cycles.transparent_max_bounces, _CYCLES_LAYERS)
         self.report({"INFO"}, f"{place.collection.name}: {place.splats_shown} of {place.splats_total} splats shown.")
         return {"FINISHED"}
+
+    def _mesh_objects(self, context: bpy.types.Context) -> str:
+        return preferences(context).mesh_objects if self.mesh_objects == "PREFERENCE" else self.mesh_objects
 
 
 class EARTHCRAFTER_OT_show_part(bpy.types.Operator):

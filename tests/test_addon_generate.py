@@ -236,10 +236,10 @@ def test_an_import_that_fails_half_way_leaves_nothing(scene, tmp_path, monkeypat
 
 
 def test_a_large_mesh_comes_in_strips_that_lose_nothing(scene, tmp_path, monkeypatch):
-    arrays, files = addon.part("result_arrays"), addon.part("result_files")
+    arrays, files = addon.part("mesh_arrays"), addon.part("glb_file")
     layout = layout_mesh.read_layout(bpy.context.object)
     fake_engine.write_town(tmp_path / "r", layout, {"seed": 1, "layout_hash": layout.hash()})
-    surface = files.read_mesh(tmp_path / "r" / "mesh.glb")
+    surface = files.read_place(tmp_path / "r" / "mesh.glb").parts[0].surface
     strips = arrays.strips(surface, 200)
     assert len(strips) == -(-len(surface.triangles) // 200) > 1
     corners = np.concatenate([s.vertices[s.triangles].reshape(-1, 9) for s in strips])
