@@ -1,6 +1,7 @@
-"""The command line: generate, layout, dataset, train, evaluate.
+"""The command line: generate, layout, export, dataset, train, evaluate.
 
-Exit codes: 0 done, 1 a fault of the program, 2 input that cannot be used or a result that cannot be written, 130 cancelled.
+Exit codes: 0 done, 1 a fault of the program or a format that could not be exported, 2 input that cannot be used or a result
+that cannot be written, 130 cancelled.
 """
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import layout_commands
+from . import export_commands, layout_commands
 from .errors import BadInput, Cancelled, EarthCrafterError, OutOfMemory
 from .scene.layout import MAX_CELLS, Layout
 
@@ -76,8 +77,7 @@ def _run(words: list[str]) -> int:
         from .data.dataset import main as dataset_main
         return dataset_main(words[1:])
     args = parser_for(words[0] if words else "").parse_args(layout_commands.join_places(words))
-    args.run(args)
-    return 0
+    return args.run(args) or 0
 
 
 def parser_for(command: str) -> argparse.ArgumentParser:
@@ -90,6 +90,11 @@ def parser_for(command: str) -> argparse.ArgumentParser:
     layout_commands.add_arguments(commands.add_parser(
         "layout", help="make layouts: from maps, LiDAR, pictures, presets",
         description="Make a layout: an indexed PNG with NAME.json beside it. What could not be mapped is said on stderr."))
+    export = commands.add_parser("export", help="a result in the formats of other programs",
+                                 description="Write a result in other programs' formats. What one of them could not be "
+                                             "written for is said on stderr, and the others are still written.")
+    if command == "export":
+        export_commands.add_arguments(export)
     commands.add_parser("dataset", help="build a dataset of training scenes")
     train = commands.add_parser("train", help="train one of the networks")
     evaluate = commands.add_parser("evaluate", help="measure the networks on held-out places")

@@ -32,6 +32,11 @@ class Points:
 
 def write_splats(path: Path, splats: Splats) -> None:
     """The 3DGS layout, with class_id as one property more. Raises OSError."""
+    path.write_bytes(splat_bytes(splats))
+
+
+def splat_bytes(splats: Splats, class_id: bool = True, comments: tuple[str, ...] = ()) -> bytes:
+    """A file of splats in the 3DGS layout. Some readers take nothing but floats: leave class_id out for them."""
     columns: dict[str, np.ndarray] = dict(zip("xyz", splats.mean.T))
     columns |= dict(zip(("nx", "ny", "nz"), splats.normals().T))
     columns |= {f"f_dc_{k}": splats.sh[:, 0, k] for k in range(3)}
@@ -41,7 +46,8 @@ def write_splats(path: Path, splats: Splats) -> None:
     columns |= {"scale_0": splats.log_scale[:, 0], "scale_1": splats.log_scale[:, 1],
                 "scale_2": np.full(len(splats), THIN)}
     columns |= {f"rot_{k}": splats.quat[:, k] for k in range(4)}
-    _write(path, {name: (values, "<f4") for name, values in columns.items()} | {"class_id": (splats.class_id, "u1")})
+    more = {"class_id": (splats.class_id, "u1")} if class_id else {}
+    return _encode({name: (values, "<f4") for name, values in columns.items()} | more, comments)
 
 
 def read_splats(path: Path) -> Splats:
@@ -57,12 +63,12 @@ def read_splats(path: Path) -> Splats:
                   _class_ids(v))
 
 
-def write_points(path: Path, points: Points) -> None:
-    """x y z nx ny nz red green blue class_id. Raises OSError."""
-    _write(path, {name: (values, "<f4") for name, values in
-                  zip(("x", "y", "z", "nx", "ny", "nz"), (*points.position.T, *points.normal.T))}
-           | {name: (values, "u1") for name, values in zip(("red", "green", "blue"), points.rgb.T)}
-           | {"class_id": (points.class_id, "u1")})
+def write_points(path: Path, points: Points, comments: tuple[str, ...] = ()) -> None:
+    """x y z nx ny nz red green blue class_id, with lines of comment in the header. Raises OSError."""
+    path.write_bytes(_encode({name: (values, "<f4") for name, values in
+                              zip(("x", "y", "z", "nx", "ny", "nz"), (*points.position.T, *points.normal.T))}
+                             | {name: (values, "u1") for name, values in zip(("red", "green", "blue"), points.rgb.T)}
+                             | {"class_id": (points.class_id, "u1")}, comments))
 
 
 def read_points(path: Path) -> Points:
@@ -95,14 +101,14 @@ def read_vertices(path: Path) -> np.ndarray:
         raise BadInput(f"The file {path} cannot be read ({e}).", "Generate the scene again.") from e
 
 
-def _write(path: Path, columns: dict[str, tuple[np.ndarray, str]]) -> None:
+def _encode(columns: dict[str, tuple[np.ndarray, str]], comments: tuple[str, ...] = ()) -> bytes:
     table = np.empty(len(next(iter(columns.values()))[0]), np.dtype([(n, t) for n, (_, t) in columns.items()]))
     for name, (values, _) in columns.items():
         table[name] = values
     properties = "".join(f"property {_NAMES[np.dtype(t)]} {n}\n" for n, (_, t) in columns.items())
-    with open(path, "wb") as f:
-        f.write(f"ply\nformat binary_little_endian 1.0\nelement vertex {len(table)}\n{properties}end_header\n".encode())
-        f.write(table.tobytes())
+    said = "".join(f"comment {line}\n" for line in comments)
+    head = f"ply\nformat binary_little_endian 1.0\n{said}element vertex {len(table)}\n{properties}end_header\n"
+    return head.encode("ascii") + table.tobytes()
 
 
 def _column(vertices: np.ndarray, name: str, path: Path) -> np.ndarray:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,44 +22,17 @@ import numpy as np
 import pygltflib
 from PIL import Image
 
-from ..errors import BadInput, WriteError
+from ..errors import WriteError
 from ..mesh.collision import Hull
 from ..mesh.place import Part, PlaceMesh
 from ..scene.colour import srgb_to_linear
 from .axes import GLTF, flip_v, georeference
 from .corners import indexed
+from .glb_options import GlbOptions
 from .gltf_buffer import Buffer
 from .materials import Material, materials_of
 
-LEVELS = ("msft", "nodes")
-COLLISION_NAMES = ("unreal", "godot")
 _REMEDY = "Choose another folder or free some space."
-
-
-@dataclass(frozen=True)
-class GlbOptions:
-    """How a place becomes a .glb.
-
-    Attributes:
-        levels: how levels of detail are told, one of LEVELS.
-        collision_names: whose names the collision meshes have, one of COLLISION_NAMES.
-        lossless: colours as PNG instead of JPEG. quality: of the JPEG, 1 to 100.
-
-    Raises:
-        BadInput: an unknown value.
-    """
-
-    levels: str = "msft"
-    collision_names: str = "unreal"
-    lossless: bool = False
-    quality: int = 92
-
-    def __post_init__(self) -> None:
-        for value, known in ((self.levels, LEVELS), (self.collision_names, COLLISION_NAMES)):
-            if value not in known:
-                raise BadInput(f"The option {value!r} is not known.", f"Use one of: {', '.join(known)}.")
-        if not 1 <= self.quality <= 100:
-            raise BadInput(f"A JPEG quality of {self.quality} is out of range.", "Give 1 to 100; 92 is a good number.")
 
 
 def write_glb(path: Path, place: PlaceMesh, options: GlbOptions | None = None, levels: Sequence[PlaceMesh] = (),

@@ -85,10 +85,20 @@ GROUND_IDS = np.array([c.id for c in CLASSES if c.kind in ("paved", "low_vegetat
 FLAT_IDS = np.array([ROAD, PATH, PARKING, LAWN, MEADOW, WATER, POOL, SPORTS], np.uint8)
 """Water, road and grass: layout adherence asks these within 1 m of the local ground."""
 
+
+def _asprs_of(c: SemanticClass) -> int:
+    """The code that readers of point clouds expect for the surface of a class."""
+    special = {ROAD: 11, PARKING: 11, RAILWAY: 10, BRIDGE: 17, SHRUB: 4, ORCHARD: 4, SNOW: 21, UNPAINTED: 1}
+    by_kind = {"building": 6, "tall_vegetation": 5, "water": 9}
+    return special.get(c.id, by_kind.get(c.kind, 2))  # 2: ground
+
+
 ASPRS_TO_CLASS = np.zeros(256, np.uint8)  # [256]; 0 where the code alone does not tell
 for _c in CLASSES:
     for _code in _c.asprs:
         ASPRS_TO_CLASS[_code] = _c.id
+
+CLASS_TO_ASPRS = np.array([_asprs_of(c) for c in CLASSES], np.uint8)  # [26]; ASPRS LAS 1.4 R15, table 17
 
 
 def is_in(class_id: np.ndarray, ids: np.ndarray) -> np.ndarray:

@@ -1,0 +1,144 @@
+"""A generated place as the exports see it: each of its files is read when a format first asks for it, and once."""
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..convert import files
+from ..convert.ply import Points
+from ..errors import BadInput
+from ..mesh.options import MeshOptions
+from ..mesh.place import PlaceMesh
+from ..scene.layout import Layout
+from ..scene.splats import Splats
+from .axes import GLTF, OURS, SPLATS, Axes, Georeference
+from .glb_options import GlbOptions
+from .where import extras_of, where_of
+
+SPLAT_AXES = {"y-down": SPLATS, "y-up": GLTF, "z-up": OURS}
+"""What splat files can be asked to have; else each format has its own."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What is chosen once for all formats.
+
+    Attributes:
+        mesh: how the meshes are made; None: as those of the result.
+        glb: how they are written, where a format has a choice (levels, names of collision meshes, pictures).
+        splat_axes: one of SPLAT_AXES, or "" for those that the viewers of each format expect.
+        name: of the files, without the ending; "" for the name of the result's folder.
+
+    Raises:
+        BadInput: an unknown value, a name that is none.
+    """
+
+    mesh: MeshOptions | None = None
+    glb: GlbOptions = field(default_factory=GlbOptions)
+    splat_axes: str = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.splat_axes and self.splat_axes not in SPLAT_AXES:
+            raise BadInput(f"The axes {self.splat_axes!r} are not known.", f"Use one of: {', '.join(SPLAT_AXES)}.")
+        if self.name and (Path(self.name).name != self.name or self.name.startswith(".")):
+            raise BadInput(f"{self.name!r} is no name for files.", "Give a name without a folder, such as old_town.")
+
+
+class Result:
+    """One result's folder; its attributes raise BadInput where the file behind them is missing or damaged."""
+
+    def __init__(self, folder: Path, options: ExportOptions, check: Callable[[], None]) -> None:
+        self.folder, self.options, self.check = folder, options, check
+        self.name = options.name or folder.absolute().name
+
+    @cached_property
+    def scene(self) -> dict[str, Any]:
+        """scene.json."""
+        return files.read_scene(self.folder)
+
+    @cached_property
+    def splats(self) -> Splats:
+        """splats.ply."""
+        return files.read_splats(self.folder / files.SPLATS)
+
+    @cached_property
+    def points(self) -> Points:
+        """points.ply."""
+        return files.read_points(self.folder / files.POINTS)
+
+    @cached_property
+    def kept_layout(self) -> Layout | None:
+        """layout.npz; None for results without."""
+        return files.read_layout_of(self.folder)
+
+    @property
+    def layout(self) -> Layout:
+        """The layout, which must be there."""
+        if self.kept_layout is None:
+            raise BadInput(f"The result {self.folder} keeps no layout.", "Leave the layout out, or generate the scene again.")
+        return self.kept_layout
+
+    @cached_property
+    def where(self) -> Georeference:
+        """Where the place lies on the earth."""
+        return where_of(self.kept_layout)
+
+    def axes(self, usual: Axes) -> Axes:
+        """The axes of a splat file whose viewers expect `usual`."""
+        return SPLAT_AXES.get(self.options.splat_axes, usual)
+
+    @cached_property
+    def mesh_options(self) -> MeshOptions:
+        """The options asked for, or those that the result was made with; the default ones for results of old versions."""
+        return self.options.mesh or options_of(self.scene) or MeshOptions()
+
+    @cached_property
+    def place(self) -> PlaceMesh:
+        """The meshes, made anew from voxels and surfels."""
+        from ..mesh.build import build_place
+        place = build_place(files.read_voxels(self.folder), self.splats, self.mesh_options, self.check)
+        place.about |= extras_of(self.where)
+        return place
+
+    @cached_property
+    def levels(self) -> list[PlaceMesh]:
+        """The coarser levels of detail, the finest of them first; empty where none are asked for."""
+        from ..mesh.lod import levels
+        count = self.mesh_options.levels
+        return levels(self.place, count, self.check)[1:] if count > 1 else []
+
+    @cached_property
+    def hulls(self) -> list[Any]:
+        """The collision meshes; empty where none are asked for."""
+        from ..mesh.collision import hulls
+        return hulls(self.place) if self.mesh_options.collisions else []
+
+    def kept_glb(self) -> Path | None:
+        """The result's own mesh.glb where it is whole and exactly what is asked for."""
+        path = self.folder / files.MESH
+        wanted = self.mesh_options == options_of(self.scene) and self.options.glb == GlbOptions()
+        return path if wanted and _is_whole_glb(path) else None
+
+
+def options_of(scene: dict[str, Any]) -> MeshOptions | None:
+    """The options that a result's meshes were made with; None for results of old versions, which had no choice."""
+    settings = scene.get("settings") or {}
+    try:
+        return MeshOptions(settings["mesh"], settings["colours"], settings["texels"])
+    except (KeyError, TypeError, BadInput):
+        return None
+
+
+def _is_whole_glb(path: Path) -> bool:
+    """Whether a file is a .glb of the length that it says."""
+    try:
+        with open(path, "rb") as f:
+            magic, _, length = struct.unpack("<4sII", f.read(12))
+        return bool(magic == b"glTF" and length == path.stat().st_size)
+    except (OSError, struct.error):
+        return False
