@@ -22,7 +22,7 @@ from .splat_arrays import CloudArrays, most_important, rgba, splat_arrays
 @dataclass
 class ResultArrays:
     """A whole result: its folder, scene.json, mesh objects with the materials and pictures that they use, points, the splats
-    that are shown, and how many there are in all."""
+    that are shown, how many there are in all, and the ids of the classes that occur."""
 
     folder: Path
     scene: dict[str, Any]
@@ -32,6 +32,7 @@ class ResultArrays:
     points: CloudArrays
     splats: CloudArrays
     splats_total: int
+    classes: list[int]
 
     @property
     def voxel_size(self) -> float:
@@ -54,9 +55,10 @@ def read_result(folder: Path, splat_cap: int, mesh_objects: str = PARTS) -> Resu
     place, points, splats = (read_place(folder / "mesh.glb"), read_points(folder / "points.ply"),
                              read_splats(folder / "splats.ply"))
     try:
+        classes = np.unique(np.concatenate([points.class_id, *(part.surface.class_id for part in place.parts)]))
         return ResultArrays(folder, scene, [mesh_arrays(part) for part in arranged(place.parts, mesh_objects)],
                             place.materials, place.pictures, point_arrays(points),
-                            splat_arrays(splats, most_important(splats, splat_cap)), len(splats))
+                            splat_arrays(splats, most_important(splats, splat_cap)), len(splats), classes.tolist())
     except (ValueError, IndexError, MemoryError) as e:
         raise BadInput(f"The result in {folder} cannot be used ({e}).", "Generate the place again.") from e
 

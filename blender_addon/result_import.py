@@ -9,14 +9,15 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from . import node_groups
+from . import class_visibility, node_groups
 from .mesh_arrays import PARTS
 from .place_materials import PlaceMaterials, remove_own
 from .result_arrays import ResultArrays, read_result
 from .result_objects import ORIGIN, Steps, cloud_object, mesh_object
 
-FOLDER, KIND, SHOWN, TOTAL, LAYOUT = ("earthcrafter_folder", "earthcrafter_kind", "earthcrafter_shown",
-                                      "earthcrafter_total", "earthcrafter_layout")  # custom properties
+FOLDER, KIND, SHOWN, TOTAL, LAYOUT, CLASS_LIST = (
+    "earthcrafter_folder", "earthcrafter_kind", "earthcrafter_shown", "earthcrafter_total", "earthcrafter_layout",
+    "earthcrafter_classes")  # custom properties
 MESH, POINTS, SPLATS = "mesh", "points", "splats"
 DEFAULT_SPLAT_CAP = 300_000
 _HERE = 0.01  # metres: nearer than this is the same place
@@ -71,7 +72,7 @@ def build(result: ResultArrays) -> Building:
         look.remove()
         raise
     shown = len(result.splats.position)
-    collection[FOLDER] = str(result.folder)
+    collection[FOLDER], collection[CLASS_LIST] = str(result.folder), result.classes
     made[-1][SHOWN], made[-1][TOTAL] = shown, result.splats_total
     show(collection, MESH)
     return Imported(collection, shown, result.splats_total)
@@ -144,6 +145,18 @@ def places(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
 def place_named(scene: bpy.types.Scene, name: str) -> bpy.types.Collection | None:
     """The scene's newest place, or the one with this name; None where there is none."""
     return next((c for c in reversed(places(scene)) if name in ("", c.name)), None)
+
+
+def shown_place(scene: bpy.types.Scene) -> bpy.types.Collection | None:
+    """The newest place that is shown, None where there is none."""
+    return next((c for c in reversed(places(scene)) if not c.hide_viewport), None)
+
+
+def classes(collection: bpy.types.Collection) -> list[int]:
+    """Ids of the classes that occur in a place, rising; of one from an older file by looking at its meshes."""
+    if CLASS_LIST in collection:
+        return list(collection[CLASS_LIST])
+    return sorted(set().union(*(class_visibility.classes_of(obj) for obj in parts(collection, MESH))))
 
 
 def place_of_folder(scene: bpy.types.Scene, folder: Path) -> bpy.types.Collection | None:

@@ -123,7 +123,7 @@ class EARTHCRAFTER_OT_show_layout(LayoutOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class _PlaceOperator:
+class PlaceOperator:
     """Mix-in: acts on a place of the scene, the newest where none is named; says so where there is none."""
 
     collection: StringProperty(  # type: ignore[valid-type]
@@ -150,7 +150,7 @@ class _PlaceOperator:
         raise NotImplementedError
 
 
-class EARTHCRAFTER_OT_export_result(_PlaceOperator, bpy.types.Operator):
+class EARTHCRAFTER_OT_export_result(PlaceOperator, bpy.types.Operator):
     """Save a file of the place as it was generated; changes made in Blender are not in it"""
 
     bl_idname = "earthcrafter.export_result"
@@ -185,7 +185,7 @@ class EARTHCRAFTER_OT_export_result(_PlaceOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class EARTHCRAFTER_OT_open_folder(_PlaceOperator, bpy.types.Operator):
+class EARTHCRAFTER_OT_open_folder(PlaceOperator, bpy.types.Operator):
     """Open the folder with the files of this place"""
 
     bl_idname = "earthcrafter.open_folder"
@@ -200,7 +200,7 @@ class EARTHCRAFTER_OT_open_folder(_PlaceOperator, bpy.types.Operator):
         return open_path(self, folder)
 
 
-class EARTHCRAFTER_OT_delete_place(_PlaceOperator, bpy.types.Operator):
+class EARTHCRAFTER_OT_delete_place(PlaceOperator, bpy.types.Operator):
     """Take this place out of the scene; its result stays on disk and in the history"""
 
     bl_idname = "earthcrafter.delete_place"
@@ -216,7 +216,7 @@ class EARTHCRAFTER_OT_delete_place(_PlaceOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class EARTHCRAFTER_OT_mark_asset(_PlaceOperator, bpy.types.Operator):
+class EARTHCRAFTER_OT_mark_asset(PlaceOperator, bpy.types.Operator):
     """Make the place an asset with its picture, so that it can be dragged in from the Asset Browser"""
 
     bl_idname = "earthcrafter.mark_asset"

@@ -159,6 +159,39 @@ def test_classes_hide_in_every_part(scene, folder):
     assert 0 < len(ground.evaluated_get(graph).data.polygons) < len(ground.data.polygons)
 
 
+def test_the_classes_of_a_place_are_toggled_one_by_one_and_many_at_once(scene, folder):
+    place = imported(scene, folder)
+    assert result_import.classes(place) == [1, 7, 12, 15, 22]
+    ops.show_class(class_id=15)
+    assert visibility.hidden(place) == {15}
+    ops.show_class(class_id=15)
+    assert not visibility.hidden(place)
+    ops.show_classes(choice="BUILT")
+    assert visibility.hidden(place) == {12, 15, 22}
+    ops.show_classes(choice="NO_PLANTS")
+    assert visibility.hidden(place) == {15}
+    del place["earthcrafter_classes"]  # as in files of earlier versions
+    assert result_import.classes(place) == [1, 7, 12, 15, 22]
+
+
+def test_selecting_a_class_takes_its_objects_or_its_faces(scene, folder):
+    imported(scene, folder)
+    ops.select_class(class_id=1)
+    assert {obj.name for obj in bpy.context.selected_objects} == {"house_001", "house_002"}
+    ops.select_class(class_id=7)
+    assert bpy.context.object.name == "terrain" and len(bpy.context.selected_objects) == 1
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert not ops.select_class.poll()
+    bpy.ops.object.mode_set(mode="OBJECT")
+    mesh = bpy.context.object.data
+    ids = [d.value for d in mesh.attributes["earthcrafter_class"].data]
+    assert [p.select for p in mesh.polygons] == [class_id == 7 for class_id in ids]
+    ops.select_class("EXEC_DEFAULT", class_id=15, extend=True)
+    assert {obj.name for obj in bpy.context.selected_objects} == {"terrain", "broadleaf"}
+    ops.show_part(kind="mesh", collection=result_import.places(scene)[0].name)
+    assert ops.select_class(class_id=1) == {"CANCELLED"}
+
+
 @pytest.mark.parametrize("after", [1, 3, 6, 12, 30])
 def test_an_import_given_up_half_way_leaves_nothing(scene, folder, after):
     before = counts()
