@@ -26,7 +26,7 @@ WINDOW = 0.45  # of the expected width of a crown: radius in which a tree has no
 ROWS = (4.2, 5.0)  # metres between the trees of an orchard, along and across its rows
 SINGLE = 20.0  # square metres: an orchard's patch that is smaller is one tree
 SHRUB_WIDTH = (1.5, 3.6)  # metres: thinnest and thickest shrub
-SPACING = 0.85  # of a shrub's width to the next, so that a hedge closes
+SPACING = 0.7  # of a shrub's width to the next, so that a hedge closes
 FOOT = 0.5  # of a crown's width that a foot on pavement or in water counts further away than it is
 MIN_HEIGHT = 0.4  # metres
 HARD_IDS = np.array([sem.ROAD, sem.PARKING, sem.RAILWAY, sem.WATER, sem.POOL], np.uint8)
@@ -80,8 +80,8 @@ def _orchard_crowns(mask: np.ndarray, _rise: np.ndarray, cell: float) -> np.ndar
         if len(rows) * cell ** 2 > SINGLE:
             along = np.linalg.eigh(np.cov((at[rows] - middle).T))[1][:, 1]
             frame = np.stack([along, [-along[1], along[0]]])
-            reach = np.abs(frame @ (at[rows] - middle).T).max(1) * cell
-            steps = [np.arange(-np.floor(r / step), r / step) * step for r, step in zip(reach, ROWS)]
+            reach = (np.ptp(frame @ (at[rows] - middle).T, axis=1) + 1) * cell
+            steps = [(np.arange(n) - (n - 1) / 2) * step for step, n in zip(ROWS, np.maximum(np.rint(reach / ROWS), 1))]
             spots = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, 2) @ frame / cell
         away, nearest = cKDTree(at[rows]).query(spots + middle)
         found = np.unique(rows[nearest[away < 1]])
@@ -134,10 +134,10 @@ def _shared(mask: np.ndarray, at: np.ndarray, marks: np.ndarray, size: np.ndarra
 def _measured(label: np.ndarray, rise: np.ndarray, columns: Columns, splats: Splats) -> Instances:
     """The plants of a plan of crowns (number from 1, 0 elsewhere), ordered by the column of their foot."""
     at = np.argwhere(label > 0)
-    number, columns_of_plant = label[label > 0] - 1, len(at)
-    if not columns_of_plant:
-        return Instances(np.zeros((0, 3)), *(np.zeros(0, np.float32) for _ in range(3)), np.zeros(0, np.uint8),
-                         np.zeros((0, 3), np.uint8))
+    number = label[label > 0] - 1
+    if not len(at):
+        none = np.zeros(0, np.float32)
+        return Instances(np.zeros((0, 3)), none, none, none, np.zeros(0, np.uint8), np.zeros((0, 3), np.uint8))
     count = int(number.max()) + 1
     high = rise[label > 0]
     height = np.zeros(count)

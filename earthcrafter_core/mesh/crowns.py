@@ -1,0 +1,122 @@
+"""Plants as meshes: a closed crown with its trunk for each, coloured by its own surfels, one part for each class."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from ..scene import classes as sem
+from ..scene.splats import Splats
+from .columns import Columns
+from .place import CROWN, Instances, Part
+from .plant_forms import VARIANTS, Form, form
+
+PLANT_IDS = (sem.BROADLEAF, sem.CONIFER, sem.ORCHARD, sem.SHRUB)
+ROOT = 0.15  # metres that a plant reaches into the ground
+BARK = np.array([116.0, 101.0, 84.0])  # sRGB
+OWN = 0.55  # share of a corner's colour that the surfels near it give; the rest is the plant's mean
+NEAR = 6  # surfels that colour a corner
+LIGHT = (0.45, 1.3)  # factors on the colour where no sky is seen and where all of it is
+CHUNK = 400  # plants that are made at a time
+
+
+def crown_parts(plants: Instances, columns: Columns | None, splats: Splats | None, check: Callable[[], None] = lambda: None,
+                level: int = 0) -> list[Part]:
+    """One part for each class of plants that occurs, all plants of it, closed.
+
+    Args:
+        plants: what stands where.
+        columns: the ground that they reach into; None: level ground at each foot.
+        splats: surfels of the place that colour the crowns; None: each has its mean colour, with the shades of its form.
+        check: called often; may raise to end the work.
+        level: of detail, 0 (a tree has some 140 triangles) to plant_forms.LEVELS - 1 (some 20).
+    """
+    colours = _CrownColours(splats)
+    parts = []
+    for class_id in PLANT_IDS:
+        rows = np.flatnonzero(plants.class_id == class_id)
+        if not len(rows):
+            continue
+        variant = (plants.turn[rows] * 1000).astype(np.int64) % VARIANTS
+        pieces = []
+        for number in range(VARIANTS):
+            mine = rows[variant == number]
+            for start in range(0, len(mine), CHUNK):
+                pieces.append(_copies(form(class_id, number, level), plants, mine[start:start + CHUNK], columns, colours))
+                check()
+        parts.append(_joined(class_id, len(rows), pieces))
+    return parts
+
+
+class _CrownColours:
+    """Colours near places in crowns by the surfels there."""
+
+    def __init__(self, splats: Splats | None):
+        self._tree: cKDTree | None = None
+        rows = np.zeros(0, np.int64) if splats is None else np.flatnonzero(sem.is_in(splats.class_id, np.array(PLANT_IDS)))
+        if splats is not None and len(rows) >= NEAR:
+            self._tree, self._rgb = cKDTree(splats.mean[rows]), splats.rgb()[rows].astype(float)
+
+    def at(self, places: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """sRGB float64 [N, 3] at places [N, 3] of plants whose mean colours are `mean` [N, 3]."""
+        if self._tree is None:
+            return mean
+        return (1 - OWN) * mean + OWN * self._rgb[self._tree.query(places, k=NEAR)[1]].mean(1)
+
+
+def _copies(model: Form, plants: Instances, rows: np.ndarray, columns: Columns | None, colours: _CrownColours
+            ) -> tuple[np.ndarray, ...]:
+    """Plants of one form: vertices [N, V, 3], faces [N, F, 3] into their own vertices, corner normals [N, F, 3, 3], and corner
+    colours uint8 [N, F, 3, 3]."""
+    foot, height = plants.position[rows], plants.height[rows].astype(float)
+    radius = np.where(model.wood, (0.05 + 0.018 * height)[:, None], (0.5 * plants.width[rows].astype(float))[:, None])
+    cos, sin = np.cos(plants.turn[rows])[:, None], np.sin(plants.turn[rows])[:, None]
+    x, y, z = model.vertices.T
+    place = np.stack([foot[:, :1] + radius * (x * cos - y * sin), foot[:, 1:2] + radius * (x * sin + y * cos),
+                      foot[:, 2:] + height[:, None] * z], -1)
+    roots = place[:, model.root]
+    place[:, model.root, 2] = np.minimum(_ground(roots, columns), foot[:, 2:]) - ROOT
+    mean = np.broadcast_to(plants.rgb[rows].astype(float)[:, None], place.shape)
+    rgb = colours.at(place.reshape(-1, 3), mean.reshape(-1, 3)).reshape(place.shape)
+    rgb = np.where(model.wood[:, None], BARK, rgb) * (LIGHT[0] + (LIGHT[1] - LIGHT[0]) * model.light)[:, None]
+    corner_color = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)[:, model.faces]
+    faces = np.broadcast_to(model.faces, (len(rows), *model.faces.shape))
+    return place, faces, _normals(place, model), corner_color
+
+
+def _ground(places: np.ndarray, columns: Columns | None) -> np.ndarray:
+    """Height of the ground [N, K] at places [N, K, 3]; their own height without columns."""
+    if columns is None:
+        return places[..., 2]
+    cells = (places[..., :2] - columns.origin) / columns.cell - 0.5
+    return ndimage.map_coordinates(columns.ground, np.moveaxis(cells, -1, 0), order=1, mode="nearest")
+
+
+def _normals(place: np.ndarray, model: Form) -> np.ndarray:
+    """Unit normals of corners, float32 [N, F, 3, 3]: the mean over the faces at a vertex that are of one smooth group."""
+    a, b, c = np.moveaxis(place[:, model.faces], 2, 0)
+    normal = np.cross(b - a, c - a)  # [N, F, 3], longer where the face is larger
+    key = model.faces.astype(np.int64) + model.group[:, None] * len(model.vertices)  # [F, 3]
+    keys, slot = np.unique(key, return_inverse=True)
+    slot = slot.reshape(key.shape)
+    gather = np.zeros((len(keys), len(model.faces)))
+    gather[slot, np.arange(len(model.faces))[:, None]] = 1
+    smooth = np.einsum("kf,nfc->nkc", gather, normal)
+    smooth /= np.maximum(np.linalg.norm(smooth, axis=-1, keepdims=True), 1e-12)
+    return smooth[:, slot].astype(np.float32)
+
+
+def _joined(class_id: int, count: int, pieces: list[tuple[np.ndarray, ...]]) -> Part:
+    """All plants of a class as one part."""
+    vertices, faces, first = [], [], 0
+    for place, own, _, _ in pieces:
+        size = place.shape[1]
+        vertices.append(place.reshape(-1, 3))
+        faces.append((own + first + size * np.arange(len(own))[:, None, None]).reshape(-1, 3))
+        first += size * len(own)
+    triangles = np.concatenate(faces).astype(np.int32)
+    return Part(sem.NAMES[class_id], CROWN, class_id, np.concatenate(vertices), triangles,
+                np.full(len(triangles), class_id, np.uint8), np.concatenate([p[2].reshape(-1, 3, 3) for p in pieces]),
+                np.concatenate([p[3].reshape(-1, 3, 3) for p in pieces]), solid=True, attributes={"count": float(count)})
