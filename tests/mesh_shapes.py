@@ -88,8 +88,8 @@ def place() -> PlaceMesh:
     houses = [house(1, (4, 4, -0.4), (12, 10, 4), ridge=2), house(2, (20, 22, -0.4), (28, 28, 6))]
     for h in houses:
         h.uv, h.texture = np.tile(np.array([[0, 0], [1, 0], [1, 1]], np.float32) * 0.9, (len(h.faces), 1, 1)), "buildings"
-    pond = part("water_001", WATER, sem.WATER, [[2, 22, 0.2], [8, 22, 0.2], [8, 28, 0.2], [2, 28, 0.2]], [[0, 1, 2], [0, 2, 3]])
-    bridge = part("bridge_001", DECK, sem.BRIDGE, box_corners((14, 2, 3), (18, 14, 3.8)), BOX_FACES, solid=True)
+    pond = part("water_001", WATER, sem.WATER, [[2, 22, 0], [8, 22, 0], [8, 28, 0], [2, 28, 0]], [[0, 1, 2], [0, 2, 3]])
+    bridge = part("bridge_001", DECK, sem.BRIDGE, box_corners((14, 2, 1.6), (18, 14, 2.4)), BOX_FACES, solid=True)
     trees = crowns(ball((25, 6, 2.3), 2.5), ball((28, 12, 3), 3))
     rng = np.random.default_rng(0)
     textures = {"terrain": Texture(rng.integers(60, 90, (64, 64, 3), np.uint8)),

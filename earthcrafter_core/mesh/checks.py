@@ -1,0 +1,182 @@
+"""What a modeller would complain of: holes, edges of three faces, faces inside out, slivers, what floats, walls that lean.
+
+Counts are by the vertices' indices, as an editor sees them; what only touches is not joined.
+"""
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from .heights import Heights
+from .place import BUILDING, CROWN, DECK, TERRAIN, WATER, Part, PlaceMesh
+from .topology import Edges, edges_of, face_normals, joined, pieces, pinches, volumes
+
+ON_BORDER = 1e-3  # metres: edges so near the outer border of the terrain are its border
+DEGENERATE_AREA, DEGENERATE_HEIGHT = 1e-6, 1e-3  # square metres, metres
+SLIVER_HEIGHT = 0.01  # metres
+STANDS = 0.25  # metres: what comes so near the ground stands on it
+SHORE = 0.05  # metres: the edge of water may lie so much above the ground
+WALL = 0.5  # faces steeper than 60 degrees are walls; those that look up and are less steep are roofs
+UPRIGHT = np.sin(np.radians(2))
+SAME_PLANE = np.cos(np.radians(15))  # neighbouring roof faces that differ less are one plane
+FLAT = 0.05  # metres: how far a roof's corners may lie from its plane
+
+
+@dataclass(frozen=True)
+class Report:
+    """Counts of one part, or of several together.
+
+    Attributes:
+        triangles, pieces: faces; bodies that hang together.
+        holes: open edges of what must be closed (solid parts, the terrain within its outer border); of water, edges that
+            hang above the ground.
+        non_manifold: edges of more than two faces, and vertices at which two surfaces touch.
+        flipped: edges that both faces run through the same way, closed bodies that look inward, sheets that look down.
+        against: corners whose normal looks to the back of their face.
+        degenerate: faces of less than 1 square millimetre or 1 mm height. slivers: of less than 1 cm height, these included.
+        floating: bodies of buildings, decks and crowns that neither stand on the ground nor touch one that does.
+        walls, upright: faces of buildings steeper than 60 degrees; those within 2 degrees of vertical.
+        roofs, planar: faces of buildings that look up; those whose corners are within 5 cm of the roof plane they belong to.
+    """
+
+    triangles: int = 0
+    pieces: int = 0
+    holes: int = 0
+    non_manifold: int = 0
+    flipped: int = 0
+    against: int = 0
+    degenerate: int = 0
+    slivers: int = 0
+    floating: int = 0
+    walls: int = 0
+    upright: int = 0
+    roofs: int = 0
+    planar: int = 0
+
+    def __add__(self, other: Report) -> Report:
+        return Report(*(a + b for a, b in zip(astuple(self), astuple(other))))
+
+    def faults(self) -> dict[str, int]:
+        """The counts that must be 0 and are not."""
+        names = ("holes", "non_manifold", "flipped", "against", "degenerate", "floating")
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name in names and getattr(self, f.name)}
+
+
+def report_place(place: PlaceMesh) -> dict[str, Report]:
+    """A report of each part by its name."""
+    terrain = [part for part in place.parts if part.kind == TERRAIN]
+    ground = None
+    if terrain:
+        start = np.cumsum([0] + [len(part.vertices) for part in terrain])
+        ground = Heights(np.concatenate([part.vertices for part in terrain]),
+                         np.concatenate([part.faces + s for part, s in zip(terrain, start)]))
+    return {part.name: report(part, ground) for part in place.parts}
+
+
+def report(part: Part, ground: Heights | None = None) -> Report:
+    """Check one part; without the ground, neither floating bodies nor the shores of water are looked for."""
+    if not len(part.faces):
+        return Report()
+    edges = edges_of(part.faces)
+    normal, area = face_normals(part.vertices, part.faces)
+    count, piece = pieces(part.faces)
+    height = _heights(part, area)
+    walls, upright, roofs, planar = _form(part, edges, normal, area) if part.kind == BUILDING else (0, 0, 0, 0)
+    return Report(
+        triangles=len(part.faces), pieces=count, holes=_holes(part, edges, ground),
+        non_manifold=int((edges.count > 2).sum()) + pinches(part.faces, edges),
+        flipped=_flipped(part, edges, normal, piece, count),
+        against=int(((part.corner_normal * normal[:, None]).sum(2)[area > DEGENERATE_AREA] < -1e-3).sum()),
+        degenerate=int(((area < DEGENERATE_AREA) | (height < DEGENERATE_HEIGHT)).sum()),
+        slivers=int((height < SLIVER_HEIGHT).sum()),
+        floating=_floating(part, ground, piece, count) if ground and part.kind in (BUILDING, DECK, CROWN) else 0,
+        walls=walls, upright=upright, roofs=roofs, planar=planar)
+
+
+def outer_border(vertices: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Which edges, ends int [E, 2], lie in a side of the upright box around the vertices; bool [E]."""
+    low, high = vertices[:, :2].min(0), vertices[:, :2].max(0)
+    at = vertices[ends, :2]
+    return ((np.abs(at - low) < ON_BORDER).all(1) | (np.abs(at - high) < ON_BORDER).all(1)).any(1)
+
+
+def _holes(part: Part, edges: Edges, ground: Heights | None) -> int:
+    open_ = edges.ends[edges.count == 1]
+    if part.solid:
+        return len(open_)
+    if part.kind == TERRAIN:
+        return int((~outer_border(part.vertices, open_)).sum())
+    if part.kind == WATER and ground is not None:
+        middle = part.vertices[open_].mean(1)
+        return int((middle[:, 2] - ground.at(middle[:, :2]) > SHORE).sum())
+    return 0
+
+
+def _flipped(part: Part, edges: Edges, normal: np.ndarray, piece: np.ndarray, count: int) -> int:
+    ways = np.bincount(edges.of_face.ravel(), edges.forward.ravel(), len(edges.ends))
+    same_way = int(((edges.count == 2) & (ways != 1)).sum())
+    if part.solid:
+        return same_way + int((volumes(part.vertices, part.faces, piece, count) < 0).sum())
+    return same_way + int((normal[:, 2] < -0.01).sum()) * (part.kind in (TERRAIN, WATER))
+
+
+def _heights(part: Part, area: np.ndarray) -> np.ndarray:
+    """The least height of each face, metres [F]."""
+    p = part.vertices[part.faces]
+    longest = np.linalg.norm(p - np.roll(p, -1, 1), axis=2).max(1)
+    return 2 * area / np.maximum(longest, 1e-300)
+
+
+def _floating(part: Part, ground: Heights, piece: np.ndarray, count: int) -> int:
+    """Bodies that do not come near the ground, nor into the box around one that (by way of others) does."""
+    corner = part.vertices[part.faces].reshape(-1, 3)
+    low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
+    np.minimum.at(low, np.repeat(piece, 3), corner)
+    np.maximum.at(high, np.repeat(piece, 3), corner)
+    used, first = np.unique(part.faces, return_index=True)
+    near = part.vertices[used, 2] - ground.at(part.vertices[used, :2]) < STANDS
+    stands = np.zeros(count, bool)
+    stands[np.repeat(piece, 3)[first[near]]] = True
+    if stands.all():
+        return 0
+    middle, reach = (low[:, :2] + high[:, :2]) / 2, np.linalg.norm(high[:, :2] - low[:, :2], axis=1).max()
+    pairs = cKDTree(middle).query_pairs(reach + STANDS, output_type="ndarray")
+    a, b = pairs.T
+    touch = ((low[a] <= high[b] + ON_BORDER) & (low[b] <= high[a] + ON_BORDER)).all(1)
+    groups, group = joined(pairs[touch], count)
+    grounded = np.zeros(groups, bool)
+    grounded[group[stands]] = True
+    return int((~grounded[group]).sum())
+
+
+def _form(part: Part, edges: Edges, normal: np.ndarray, area: np.ndarray) -> tuple[int, int, int, int]:
+    """Faces that are walls, upright ones, roof faces, planar ones."""
+    real = area > DEGENERATE_AREA
+    wall = real & (np.abs(normal[:, 2]) < WALL)
+    roof = real & (normal[:, 2] >= WALL)
+    face = edges.sharing() // 3
+    same = roof[face].all(1) & ((normal[face[:, 0]] * normal[face[:, 1]]).sum(1) > SAME_PLANE)
+    _, group = joined(face[same], len(part.faces))
+    off = _off_plane(part.vertices[part.faces[roof]], area[roof], np.unique(group[roof], return_inverse=True)[1])
+    return int(wall.sum()), int((np.abs(normal[wall, 2]) < UPRIGHT).sum()), int(roof.sum()), int((off < FLAT).sum())
+
+
+def _off_plane(p: np.ndarray, area: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """How far the corners of faces [F, 3, 3] lie at most from the plane z = ax + by + c that fits their group best, [F]."""
+    count = int(group.max(initial=-1)) + 1
+    weight = np.repeat(area, 3)
+    corner, of = p.reshape(-1, 3), np.repeat(group, 3)
+
+    def summed(values: np.ndarray) -> np.ndarray:
+        return np.stack([np.bincount(of, v * weight, count) for v in values.T], 1)
+
+    middle = summed(corner) / np.maximum(np.bincount(of, weight, count), 1e-300)[:, None]
+    d = corner - middle[of]
+    xx, xy, yy, xz, yz = summed(np.stack([d[:, 0] ** 2, d[:, 0] * d[:, 1], d[:, 1] ** 2, d[:, 0] * d[:, 2],
+                                          d[:, 1] * d[:, 2]], 1)).T
+    determinant = np.maximum(xx * yy - xy ** 2, 1e-12)
+    a, b = (yy * xz - xy * yz) / determinant, (xx * yz - xy * xz) / determinant
+    slope = np.sqrt(1 + a ** 2 + b ** 2)
+    return (np.abs(d[:, 2] - a[of] * d[:, 0] - b[of] * d[:, 1]) / slope[of]).reshape(-1, 3).max(1)
