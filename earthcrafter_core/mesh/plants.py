@@ -28,6 +28,7 @@ SINGLE = 20.0  # square metres: an orchard's patch that is smaller is one tree
 SHRUB_WIDTH = (1.5, 3.6)  # metres: thinnest and thickest shrub
 SPACING = 0.7  # of a shrub's width to the next, so that a hedge closes
 FOOT = 0.5  # of a crown's width that a foot on pavement or in water counts further away than it is
+OVERLAP = 1.35  # of the width that its own columns give it: a shrub grows into its neighbours
 MIN_HEIGHT = 0.4  # metres
 HARD_IDS = np.array([sem.ROAD, sem.PARKING, sem.RAILWAY, sem.WATER, sem.POOL], np.uint8)
 
@@ -153,7 +154,7 @@ def _measured(label: np.ndarray, rise: np.ndarray, columns: Columns, splats: Spl
     foot = at[order[np.searchsorted(number[order], np.arange(count))]]
     exact = np.where(np.abs(middle - 0.5 - foot).max(1, keepdims=True) < 0.5, middle, foot + 0.5)
     position = np.column_stack([columns.origin + exact * columns.cell, columns.ground[tuple(foot.T)]])
-    width = np.where(votes[:, sem.SHRUB] > 0, width, np.maximum(width, SLIM * height))
+    width = np.where(votes[:, sem.SHRUB] > 0, OVERLAP * width, np.maximum(width, SLIM * height))
     rgb = _colours(label, len(position), columns, splats)
     keep = np.flatnonzero(area > 0)
     keep = keep[np.lexsort((foot[keep, 1], foot[keep, 0]))]
