@@ -1,0 +1,147 @@
+"""How high the sheet of terrain lies: the ground without outliers, carriageways a kerb lower, banks and beds of water.
+
+At natural shores the ground comes down to the water's edge and goes on as its bed; where something paved or built stands at the
+water, it ends at an upright quay.
+"""
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from ..convert.kerbs import FINE
+from ..scene import classes as sem
+from .columns import WATER_IDS, Columns
+from .sheet_labels import BASIN, BED, HIGH, LOW, ground_cover, nearest_where, water_bodies
+
+KERB = 0.10  # metres from the carriageway up to what has a kerb
+KERB_REACH = 2.5  # columns: standard deviation of the blur of what has one
+WINDOW, OUTLIER = 7, 0.5  # columns; metres a column may differ from the median of those around it
+MEMBRANE_ROUNDS, MEMBRANE_SIGMA = 24, 1.0
+BANK_SLOPE = 0.4  # of natural banks, on average
+FREE, QUAY_FREE, FREE_REACH = 0.12, 0.25, 8.0  # metres the ground at water lies above it at least; over how many metres
+BED_SLOPE, DEPTH, QUAY_DEPTH = 0.4, 1.5, 0.9
+POOL_DEPTH, POOL_FREE = 1.4, 0.12
+KERBED_IDS = np.array([sem.PATH, sem.LAWN, sem.SPORTS, *sem.BUILDING_IDS], np.uint8)
+CARRIAGEWAY_IDS = np.array([sem.ROAD, sem.PARKING], np.uint8)
+QUAY_IDS = np.array([sem.ROAD, sem.PATH, sem.PARKING, sem.RAILWAY, *sem.BUILDING_IDS], np.uint8)
+
+
+class Heights:
+    """Heights of every level of the ground at places in metres from the scene's south-west corner.
+
+    Attributes:
+        levels: float64 [B + 1] height of each water, from 1.
+    """
+
+    def __init__(self, columns: Columns, labels: np.ndarray) -> None:
+        """Of columns, with the labels uint8 [2X, 2Y] of their half cells."""
+        self.cell = columns.cell
+        cover, built = ground_cover(columns), columns.building > 0
+        wet = sem.is_in(cover, WATER_IDS)
+        self._ground = _dry_ground(columns, wet)
+        seen = np.where(built, columns.above, cover)
+        self._kerb = _sharp(_share(sem.is_in(seen, KERBED_IDS), ~sem.is_in(cover, CARRIAGEWAY_IDS), KERB_REACH))
+        deck = ndimage.binary_dilation(columns.above == sem.BRIDGE, iterations=3)
+        self._kerb *= 1 - ndimage.gaussian_filter(deck.astype(float), 1.0, mode="nearest")
+        self._quay = _sharp(_share(sem.is_in(seen, QUAY_IDS), ~wet, 1.0))
+        numbers, count = water_bodies(labels)
+        self.levels = self._levels(columns, labels, numbers, count)
+        self._nearest = {c: nearest_where(numbers, labels == c) for c in (sem.WATER, sem.POOL)}
+        self._level = {BED: self.levels[self._nearest[sem.WATER]], BASIN: self.levels[self._nearest[sem.POOL]]}
+        self._shore: cKDTree | None = None
+
+    def set_shore(self, shore: np.ndarray) -> None:
+        """Where lakes and rivers begin: places [N, 2], close together. Without it there are neither banks nor beds."""
+        self._shore = cKDTree(shore) if len(shore) else None
+
+    def nearest_body(self, class_id: int) -> np.ndarray:
+        """Number of the nearest water of a class (WATER or POOL) in each half cell, int32 [2X, 2Y]."""
+        return self._nearest[class_id]
+
+    def ground(self, place: np.ndarray) -> np.ndarray:
+        """Heights [N] of the bare ground at places [N, 2], as if there were no water."""
+        return ndimage.map_coordinates(self._ground, place.T / self.cell - 0.5, order=1, mode="nearest")
+
+    def at(self, place: np.ndarray, level: int) -> np.ndarray:
+        """Heights [N] of one level of the ground (HIGH, LOW, BED or BASIN) at places [N, 2]."""
+        if level == BASIN:
+            return self._water(place, BASIN) - POOL_DEPTH
+        if level == BED:
+            depth = np.clip(BED_SLOPE * self._away(place), QUAY_DEPTH * self._at(self._quay, place), DEPTH)
+            return self._water(place, BED) - depth
+        out = self._banked(place)
+        return out - KERB * self._at(self._kerb, place) if level == LOW else out
+
+    def _banked(self, place: np.ndarray) -> np.ndarray:
+        """The ground with its banks and quays."""
+        ground = self.ground(place)
+        away = self._away(place)
+        near = np.flatnonzero(away < 4 * FREE_REACH)
+        if not len(near):
+            return ground
+        away, level, quay = away[near], self._water(place[near], BED), self._at(self._quay, place[near])
+        least = level + FREE + (QUAY_FREE - FREE) * quay
+        raised = ground[near] + np.maximum(least - ground[near], 0) * (1 - _smooth(away / FREE_REACH))
+        bank = _smooth(away / (0.6 * self.cell + np.abs(raised - level) / BANK_SLOPE))
+        ground[near] = level + (raised - level) * (bank + (1 - bank) * quay)
+        return ground
+
+    def _water(self, place: np.ndarray, level: int) -> np.ndarray:
+        """Heights [N] of the nearest lake or river (BED), or pool (BASIN)."""
+        plane = self._level[level]
+        i, j = np.clip(np.floor(place.T / self.cell * FINE).astype(int), 0, np.array(plane.shape)[:, None] - 1)
+        return plane[i, j]
+
+    def _away(self, place: np.ndarray) -> np.ndarray:
+        """Metres [N] to the nearest shore; infinite where there is none."""
+        return np.full(len(place), np.inf) if self._shore is None else self._shore.query(place)[0]
+
+    def _at(self, plane: np.ndarray, place: np.ndarray) -> np.ndarray:
+        return ndimage.map_coordinates(plane, place.T / self.cell - 0.5, order=1, mode="nearest")
+
+    def _levels(self, columns: Columns, labels: np.ndarray, numbers: np.ndarray, count: int) -> np.ndarray:
+        """Height of each water: the median of its columns; a pool's lies a little below the ground around it."""
+        seen = np.where(columns.shown & sem.is_in(columns.cover, WATER_IDS), columns.ground, np.nan)
+        seen, dry = (np.repeat(np.repeat(plane, FINE, 0), FINE, 1) for plane in (seen, self._ground))
+        out = np.zeros(count + 1)
+        for k, box in enumerate(ndimage.find_objects(numbers), 1):
+            wide = tuple(slice(max(s.start - 2, 0), s.stop + 2) for s in box)
+            mask = numbers[wide] == k
+            known = seen[wide][mask & np.isfinite(seen[wide])]
+            out[k] = np.median(known) if len(known) else dry[wide][mask].min()
+            if labels[wide][mask][0] == sem.POOL:
+                rim = ndimage.binary_dilation(mask, np.ones((3, 3)), 2) & ~mask
+                out[k] = min(out[k], np.percentile(dry[wide][rim if rim.any() else mask], 10)) - POOL_FREE
+        return out
+
+
+def _dry_ground(columns: Columns, wet: np.ndarray) -> np.ndarray:
+    """Heights [X, Y] of the ground: where there is water or none shows, or it stands out, as a membrane between the rest."""
+    known = columns.shown & ~wet & (columns.cover > 0)
+    if not known.any():
+        return columns.ground.copy()
+    plane = nearest_where(columns.ground, known)
+    known &= np.abs(plane - ndimage.median_filter(plane, WINDOW, mode="nearest")) < OUTLIER * columns.cell
+    plane = nearest_where(plane, known)
+    smooth = plane
+    for _ in range(MEMBRANE_ROUNDS):
+        smooth = np.where(known, plane, ndimage.gaussian_filter(smooth, MEMBRANE_SIGMA, mode="nearest"))
+    return ndimage.gaussian_filter(smooth, 0.6, mode="nearest")
+
+
+def _share(mask: np.ndarray, among: np.ndarray, sigma: float) -> np.ndarray:
+    """Share [X, Y] of `mask` in what is `among` around each column; continued where there is nothing of that."""
+    whole = ndimage.gaussian_filter(among.astype(np.float64), sigma, mode="nearest")
+    part = ndimage.gaussian_filter((mask & among).astype(np.float64), sigma, mode="nearest")
+    return nearest_where(part / np.maximum(whole, 1e-6), whole > 1e-3)
+
+
+def _smooth(t: np.ndarray) -> np.ndarray:
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _sharp(share: np.ndarray) -> np.ndarray:
+    """Shares below a quarter to 0, above three quarters to 1."""
+    return _smooth((share - 0.25) / 0.5)
