@@ -6,6 +6,7 @@ exports of what is shown. Objects keep their own visibility, which says which pa
     hidden(collection)                  the hidden classes
     set_hidden(collection, 15, True)    hide broadleaf trees
     set_all(collection, {15, 16})       hide just these
+    set_replaced(collection, {1})       something else stands where houses stood: all but it leaves them out
     apply(collection)                   after objects were added to the place, or its splats read again
 """
 from __future__ import annotations
@@ -20,6 +21,10 @@ from .node_builder import NodeBuilder, add_input, has_input, new_geometry_group,
 
 HIDDEN = "earthcrafter_hidden_classes"
 """Custom property of a place's collection: an integer, bit k is set where class k is hidden."""
+REPLACED = "earthcrafter_replaced_classes"
+"""Custom property of a place's collection: the same of classes for which another object of the place stands in."""
+STANDS_IN = "earthcrafter_stands_in"
+"""Custom property of the object that stands in for a class: its id."""
 OBJECT_CLASS = CLASS_ATTRIBUTE
 """Custom property of an object that is of one class, whatever attributes its mesh has."""
 HIDDEN_INPUT = "Hidden Classes"
@@ -30,7 +35,15 @@ _CLASS_INPUT = "Class"
 
 def hidden(collection: bpy.types.Collection) -> set[int]:
     """Ids of the classes of a place that are hidden."""
-    mask = int(collection.get(HIDDEN, 0))
+    return _ids(int(collection.get(HIDDEN, 0)))
+
+
+def replaced(collection: bpy.types.Collection) -> set[int]:
+    """Ids of the classes of a place that something stands in for."""
+    return _ids(int(collection.get(REPLACED, 0)))
+
+
+def _ids(mask: int) -> set[int]:
     return {class_id for class_id in range(mask.bit_length()) if mask >> class_id & 1}
 
 
@@ -45,11 +58,18 @@ def set_all(collection: bpy.types.Collection, class_ids: Iterable[int]) -> None:
     apply(collection)
 
 
+def set_replaced(collection: bpy.types.Collection, class_ids: Iterable[int]) -> None:
+    """Leave these classes out of all that does not stand in for one, and of nothing else."""
+    collection[REPLACED] = sum(1 << class_id for class_id in set(class_ids))
+    apply(collection)
+
+
 def apply(collection: bpy.types.Collection) -> None:
-    """Let the objects of a place obey its hidden classes: what draws points and splats is told by an input of its nodes,
-    and a mesh that has a hidden class gets a modifier, which goes when nothing of it is hidden any more."""
-    mask = int(collection.get(HIDDEN, 0))
+    """Let the objects of a place obey its hidden and replaced classes: what draws points and splats is told by an input of
+    its nodes, and a mesh that has such a class gets a modifier, which goes when nothing of it is hidden any more."""
+    hidden_mask, replaced_mask = int(collection.get(HIDDEN, 0)), int(collection.get(REPLACED, 0))
     for obj in collection.objects:
+        mask = hidden_mask if STANDS_IN in obj else hidden_mask | replaced_mask
         told = [m for m in obj.modifiers if m.type == "NODES" and m.node_group is not None
                 and m.node_group.name != GROUP and has_input(m.node_group, HIDDEN_INPUT)]
         for modifier in told:
