@@ -15,7 +15,7 @@ from ..mesh.options import MeshOptions
 from ..mesh.place import PlaceMesh
 from ..scene.layout import Layout
 from ..scene.splats import Splats
-from .axes import GLTF, OURS, SPLATS, Axes, Georeference
+from .axes import GLTF, OURS, SPLATS, Axes, Georeference, georeference
 from .glb_options import GlbOptions
 from .where import extras_of, where_of
 
@@ -85,8 +85,14 @@ class Result:
 
     @cached_property
     def where(self) -> Georeference:
-        """Where the place lies on the earth."""
-        return where_of(self.kept_layout)
+        """Where the place lies on the earth, by scene.json, or by the layout where that cannot be read."""
+        try:
+            scene = self.scene
+        except BadInput:
+            layout = self.kept_layout
+            return Georeference() if layout is None else where_of(layout.crs, layout.origin)
+        at = georeference(scene)
+        return where_of(at.crs, at.origin)
 
     def axes(self, usual: Axes) -> Axes:
         """The axes of a splat file whose viewers expect `usual`."""

@@ -55,7 +55,8 @@ def _unit(quat: np.ndarray) -> np.ndarray:
 
 def _harmonics(sh: np.ndarray) -> dict[str, np.ndarray]:
     """Name -> [N, 3] of each coefficient."""
-    named, first = {}, 0
+    named: dict[str, np.ndarray] = {}
+    first = 0
     for degree in range(4):
         if first >= sh.shape[1]:
             break

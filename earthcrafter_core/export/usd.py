@@ -11,6 +11,7 @@ Specification: OpenUSD's UsdGeom, UsdShade, UsdPreviewSurface and UsdPhysics sch
 """
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,15 @@ def write_usd(path: Path, place: PlaceMesh, levels: Sequence[PlaceMesh] = (), hu
     Raises:
         ImportError: usd-core is absent. OSError.
     """
-    layer = path if path.suffix == ".usdc" else path.with_suffix(".usdc")
-    folder = layer.with_name(f"{layer.stem}_textures")
+    if path.suffix == ".usdz":
+        with tempfile.TemporaryDirectory(dir=path.parent) as near:
+            layer = Path(near) / f"{path.stem}.usdc"
+            write_usd(layer, place, levels, hulls, where, quality, check)
+            _package(path, layer)
+        return
+    folder = path.with_name(f"{path.stem}_textures")
     pictures = {name: _write_texture(folder, name, texture, quality, check) for name, texture in place.textures.items()}
-    _Stage(layer, place, pictures, where or Georeference(), check).write(levels, hulls)
-    if layer != path:
-        _package(path, layer, folder)
+    _Stage(path, place, pictures, where or Georeference(), check).write(levels, hulls)
 
 
 def new_stage(path: Path, where: Georeference) -> tuple[Any, Any]:
@@ -81,16 +85,10 @@ def _write_texture(folder: Path, name: str, texture: Texture, quality: int | Non
     return f"./{folder.name}/{color}", f"./{folder.name}/{name}_roughness.png"
 
 
-def _package(path: Path, layer: Path, folder: Path) -> None:
-    """Put a layer and its textures into one .usdz, and take them away."""
+def _package(path: Path, layer: Path) -> None:
+    """Put a layer and its textures into one .usdz."""
     from pxr import Sdf, UsdUtils
-    made = UsdUtils.CreateNewUsdzPackage(Sdf.AssetPath(str(layer)), str(path))
-    if folder.is_dir():
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()
-    layer.unlink()
-    if not made:
+    if not UsdUtils.CreateNewUsdzPackage(Sdf.AssetPath(str(layer)), str(path)):
         raise OSError(f"the package {path.name} could not be made")
 
 

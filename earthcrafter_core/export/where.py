@@ -1,27 +1,27 @@
 """What files say of where a place lies: coordinate systems by pyproj. Heights are metres in every file."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import BadInput
-from ..scene.layout import Layout
 from .axes import Georeference
 
 
-def where_of(layout: Layout | None) -> Georeference:
-    """Where a result's layout lies on the earth; nowhere for none.
+def where_of(crs: str | None, origin: Sequence[float] | None) -> Georeference:
+    """Where a place with this south-west corner lies on the earth; nowhere for none.
 
     Raises:
         BadInput: a coordinate system that is not known, or one in degrees. ImportError: pyproj is absent and needed.
     """
-    if layout is None or layout.crs is None or layout.origin is None:
+    if crs is None or origin is None:
         return Georeference()
-    system = _system(layout.crs)
+    system = _system(crs)
     if not system.is_projected:
-        raise BadInput(f"The coordinate system {layout.crs} of the layout is not a flat one in metres or feet.",
+        raise BadInput(f"The coordinate system {crs} of the layout is not a flat one in metres or feet.",
                        "Give the layout a projected one, such as a UTM zone.")
     horizontal = system.sub_crs_list[0] if system.is_compound else system
-    return Georeference(layout.crs, layout.origin, float(horizontal.axis_info[0].unit_conversion_factor))
+    return Georeference(crs, (float(origin[0]), float(origin[1])), float(horizontal.axis_info[0].unit_conversion_factor))
 
 
 def wkt_of(where: Georeference) -> str:
