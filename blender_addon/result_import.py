@@ -9,11 +9,13 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from . import class_visibility, node_groups
+from . import class_visibility, node_groups, splat_nodes
+from .cloud_objects import cloud_object
 from .mesh_arrays import PARTS
+from .mesh_fill import Steps
 from .place_materials import PlaceMaterials, remove_own
 from .result_arrays import ResultArrays, read_result
-from .result_objects import ORIGIN, Steps, cloud_object, mesh_object
+from .result_objects import ORIGIN, mesh_object
 
 FOLDER, KIND, SHOWN, TOTAL, LAYOUT, CLASS_LIST = (
     "earthcrafter_folder", "earthcrafter_kind", "earthcrafter_shown", "earthcrafter_total", "earthcrafter_layout",
@@ -63,7 +65,7 @@ def build(result: ResultArrays) -> Building:
             yield from _made(made, MESH, mesh_object(arrays.name or f"Mesh of {name}", arrays, materials))
         yield from _made(made, POINTS, cloud_object(f"Points of {name}", result.points, node_groups.points_group(),
                                                     {"Radius": 0.5 * result.voxel_size}))
-        yield from _made(made, SPLATS, cloud_object(f"Splats of {name}", result.splats, node_groups.splats_group(), {}))
+        yield from _made(made, SPLATS, cloud_object(f"Splats of {name}", result.splats, splat_nodes.splats_group(), {}))
         collection = bpy.data.collections.new(name)
         for obj in made:
             collection.objects.link(obj)

@@ -14,8 +14,8 @@ import fake_engine
 
 bpy = pytest.importorskip("bpy")
 addon.enable()
-service, preferences, result_import, layout_mesh, node_groups = (
-    addon.part(n) for n in ("engine_service", "preferences", "result_import", "layout_mesh", "node_groups"))
+service, preferences, result_import, layout_mesh, splat_arrays, splat_nodes = (
+    addon.part(n) for n in ("engine_service", "preferences", "result_import", "layout_mesh", "splat_arrays", "splat_nodes"))
 errors = addon.part("earthcrafter_core.errors")
 BUILDING_IDS = addon.part("earthcrafter_core.scene.classes").BUILDING_IDS
 ops = bpy.ops.earthcrafter
@@ -72,9 +72,9 @@ def test_generate_and_wait_brings_in_one_collection(scene, tmp_path):
     cells = layout_mesh.read_classes(layout)
     expected = cells.size + fake_engine.BUILDING_HEIGHT * int(np.isin(cells, BUILDING_IDS).sum())
     assert len(splats.data.vertices) == splats["earthcrafter_total"] == expected
-    opacity = splats.data.attributes[node_groups.OPACITY].data[0].value
+    opacity = splats.data.attributes[splat_arrays.OPACITY].data[0].value
     assert opacity == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-5)
-    assert tuple(splats.data.attributes[node_groups.SCALE].data[0].vector) == pytest.approx((0.4, 0.4, 1.0))
+    assert tuple(splats.data.attributes[splat_arrays.SCALE].data[0].vector) == pytest.approx((0.4, 0.4, 1.0))
 
 
 def test_nodes_make_one_disc_for_each_splat_and_one_point_for_each_point(scene):
@@ -83,10 +83,9 @@ def test_nodes_make_one_disc_for_each_splat_and_one_point_for_each_point(scene):
     splats, points = (result_import.part(collection, k) for k in ("splats", "points"))
     result_import.show(collection, "mesh", "points", "splats")
     graph = bpy.context.evaluated_depsgraph_get()
-    scales = [i.matrix_world.to_scale()[:] for i in graph.object_instances
-              if i.is_instance and i.parent.original == splats]
-    assert len(scales) == len(splats.data.vertices)
-    assert scales[0] == pytest.approx((0.4, 0.4, 1.0), abs=1e-4)
+    discs = splats.evaluated_get(graph).evaluated_geometry().mesh
+    assert len(discs.polygons) == len(splats.data.vertices)
+    assert discs.polygons[0].area == pytest.approx((2 * splat_nodes.EXTENT * 0.4) ** 2, rel=1e-3)
     geometry = points.evaluated_get(graph).evaluated_geometry()
     cloud = geometry.pointcloud
     assert len(cloud.points) == len(points.data.vertices) and cloud.points[0].radius == pytest.approx(0.5)
@@ -229,7 +228,7 @@ def test_an_import_that_fails_half_way_leaves_nothing(scene, tmp_path, monkeypat
     def fails():
         raise ValueError("a Blender that moved something")
 
-    monkeypatch.setattr(node_groups, "splats_group", fails)
+    monkeypatch.setattr(splat_nodes, "splats_group", fails)
     with pytest.raises(RuntimeError, match="moved something"):
         ops.import_result(directory=str(tmp_path / "r"))
     assert (len(bpy.data.objects), len(bpy.data.meshes), len(bpy.data.collections)) == before
