@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import bpy
 
-from . import (engine_service, handlers, operators, palette_icons, preferences, properties, region_view, settling,
-               thumbnails, tool_settings, ui)
+from . import (engine_service, export_settings, exports, handlers, operators, palette_icons, preferences, properties,
+               region_view, settling, thumbnails, tool_settings, ui)
 
 
 def register() -> None:
@@ -16,6 +16,7 @@ def register() -> None:
     bpy.utils.register_class(preferences.EarthCrafterPreferences)
     properties.register()
     tool_settings.register()
+    export_settings.register()
     settling.register()
     operators.register()
     ui.register()
@@ -27,10 +28,12 @@ def unregister() -> None:
     """Called by Blender when the extension is switched off, and at its end: the engine ends too."""
     handlers.unregister()
     region_view.unregister()
+    exports.unregister()
     engine_service.unregister()
     ui.unregister()
     operators.unregister()
     settling.unregister()
+    export_settings.unregister()
     tool_settings.unregister()
     properties.unregister()
     palette_icons.unregister()

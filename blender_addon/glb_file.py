@@ -159,15 +159,16 @@ def _surface(document: dict[str, Any], binary: bytes, primitives: list[dict[str,
     material = np.concatenate(used)
     classes = np.array([m.class_id for m in materials], np.uint8)
     return Surface(vertices, index[np.concatenate(triangles)], np.concatenate(normals),
-                   joined(colors, [len(n) for n in normals], 3), joined(uvs, [len(n) for n in normals], 2),
+                   joined(colors, [len(n) for n in normals], 3, 1.0), joined(uvs, [len(n) for n in normals], 2, 0.5),
                    classes[material], material)
 
 
-def joined(arrays: list[np.ndarray | None], counts: list[int], width: int) -> np.ndarray | None:
-    """Corner values [T, 3, width] of several pieces behind one another, 0.5 where a piece has none; None where none has."""
+def joined(arrays: list[np.ndarray | None], counts: list[int], width: int, missing: float) -> np.ndarray | None:
+    """Corner values [T, 3, width] of several pieces behind one another, `missing` where a piece has none; None where no
+    piece has any."""
     if all(a is None for a in arrays):
         return None
-    return np.concatenate([np.full((n, 3, width), 0.5, np.float32) if a is None else a
+    return np.concatenate([np.full((n, 3, width), missing, np.float32) if a is None else a
                            for a, n in zip(arrays, counts, strict=True)])
 
 

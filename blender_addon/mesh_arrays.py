@@ -75,7 +75,8 @@ def join(surfaces: list[Surface]) -> Surface:
     return Surface(np.concatenate([s.vertices for s in surfaces]),
                    np.concatenate([s.triangles + n for s, n in zip(surfaces, first, strict=True)]).astype(np.int32),
                    np.concatenate([s.corner_normal for s in surfaces]),
-                   joined([s.corner_color for s in surfaces], counts, 3), joined([s.corner_uv for s in surfaces], counts, 2),
+                   joined([s.corner_color for s in surfaces], counts, 3, 1.0),  # white: exporters multiply textures by it
+                   joined([s.corner_uv for s in surfaces], counts, 2, 0.5),
                    np.concatenate([s.class_id for s in surfaces]), np.concatenate([s.material for s in surfaces]))
 
 

@@ -1,11 +1,11 @@
 """Blender operators: each reads the context, calls one function of the add-on, and reports."""
 from __future__ import annotations
 
-from . import (brush, classes, engine, engine_install, from_objects, generate, history, layout, layout_file, layout_sources,
-               paint, queue, region, results, tools)
+from . import (brush, classes, engine, engine_install, export, from_objects, generate, history, layout, layout_file,
+               layout_sources, paint, queue, region, results, tools)
 
 _MODULES = (layout, paint, brush, tools, from_objects, layout_file, layout_sources, region, generate, queue, history,
-            results, classes, engine, engine_install)
+            results, classes, export, engine, engine_install)
 
 
 def register() -> None:

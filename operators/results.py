@@ -1,22 +1,18 @@
 """Bring results in, show or hide their parts, hand them on."""
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from .. import arrivals, engine_service, jobs, layout_mesh, result_import, thumbnails
-from ..earthcrafter_core.errors import EarthCrafterError, WriteError
+from ..earthcrafter_core.errors import EarthCrafterError
 from ..history import THUMBNAIL
 from ..preferences import MESH_OBJECTS, preferences
 from .common import LayoutOperator, open_path, register_classes, report, unregister_classes
 
 _CYCLES_LAYERS = 64  # transparent bounces that Cycles needs where many splats lie behind one another
-_EXPORTS = {"MESH": ("mesh.glb", "Mesh (GLB)", "The mesh with its classes' materials, in metres, for any program"),
-            "SPLATS": ("splats.ply", "Splats (PLY)", "Gaussian splats in the 3DGS layout, all of them, for splat viewers"),
-            "POINTS": ("points.ply", "Points (PLY)", "Points with normals, colours and classes")}
 
 
 class EARTHCRAFTER_OT_import_result(bpy.types.Operator):
@@ -150,41 +146,6 @@ class PlaceOperator:
         raise NotImplementedError
 
 
-class EARTHCRAFTER_OT_export_result(PlaceOperator, bpy.types.Operator):
-    """Save a file of the place as it was generated; changes made in Blender are not in it"""
-
-    bl_idname = "earthcrafter.export_result"
-    bl_label = "Export Place"
-    bl_options = {"REGISTER"}
-
-    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    kind: EnumProperty(name="File", items=[(k, label, tip) for k, (_name, label, tip) in _EXPORTS.items()],  # type: ignore[valid-type]
-                       description="What to save", options={"SKIP_SAVE"})
-
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Ask for the file."""
-        place = result_import.place_named(context.scene, self.collection)
-        name, suffix = place.name if place is not None else "Place", Path(_EXPORTS[self.kind][0]).suffix
-        self.filepath = f"{name} {self.kind.lower()}{suffix}"
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def act(self, context: bpy.types.Context, place: bpy.types.Collection) -> set[str]:
-        """Copy it by a temporary file."""
-        source = jobs.folder_of(place) / _EXPORTS[self.kind][0]
-        target = Path(bpy.path.abspath(self.filepath)).with_suffix(source.suffix)
-        temporary = target.with_name(f".{target.name}.tmp")
-        try:
-            shutil.copyfile(source, temporary)
-            temporary.replace(target)
-        except OSError as e:
-            temporary.unlink(missing_ok=True)
-            return report(self, WriteError(f"{target.name} could not be saved ({e.strerror or e}).",
-                                           "Choose another folder, or generate the place again."))
-        self.report({"INFO"}, f"Saved {target}.")
-        return {"FINISHED"}
-
-
 class EARTHCRAFTER_OT_open_folder(PlaceOperator, bpy.types.Operator):
     """Open the folder with the files of this place"""
 
@@ -234,7 +195,7 @@ class EARTHCRAFTER_OT_mark_asset(PlaceOperator, bpy.types.Operator):
 
 
 _CLASSES = (EARTHCRAFTER_OT_import_result, EARTHCRAFTER_OT_show_part, EARTHCRAFTER_OT_show_layout,
-            EARTHCRAFTER_OT_export_result, EARTHCRAFTER_OT_open_folder, EARTHCRAFTER_OT_delete_place,
+            EARTHCRAFTER_OT_open_folder, EARTHCRAFTER_OT_delete_place,
             EARTHCRAFTER_OT_mark_asset)
 
 

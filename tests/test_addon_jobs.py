@@ -311,13 +311,8 @@ def test_interrupted_jobs_outlive_clearing(scene):
     assert [e.status for e in service.queue.entries] == [Status.INTERRUPTED]
 
 
-def test_files_are_saved_under_names_of_their_own(scene, tmp_path):
+def test_a_place_becomes_an_asset(scene):
     ops.generate(wait=True)
-    for kind, name in (("MESH", "a.glb"), ("SPLATS", "b.ply"), ("POINTS", "c.ply")):
-        ops.export_result(kind=kind, filepath=str(tmp_path / name))
-        assert (tmp_path / name).stat().st_size > 1000
-    with pytest.raises(RuntimeError, match="could not be saved"):
-        ops.export_result(kind="MESH", filepath=str(tmp_path / "none" / "a.glb"))
     ops.mark_asset()
     assert result_import.places(scene)[0].asset_data is not None
 

@@ -5,7 +5,7 @@ import bpy
 
 _ENTRIES = (("start_painting", "BRUSH_DATA"), ("show_layout", "MESH_GRID"), ("layout_from_objects", "MESH_CUBE"), None,
             ("generate", "WORLD"), ("select_area", "SELECT_SET"), ("regenerate", "FILE_REFRESH"), ("retexture", "BRUSHES_ALL"),
-            ("cancel", "CANCEL"), None, ("export_layout", "EXPORT"), ("export_result", "EXPORT"), ("import_result", "IMPORT"))
+            ("cancel", "CANCEL"), None, ("export_layout", "EXPORT"), ("export_place", "EXPORT"), ("import_result", "IMPORT"))
 """Operators of the menu Object > EarthCrafter and their icons, None where a line parts them."""
 
 

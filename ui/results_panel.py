@@ -1,4 +1,4 @@
-"""The panels Results and Export: the history of the layout, the places of this scene, and what leaves Blender."""
+"""The panel Results: the places of this scene, and the history of the layout."""
 from __future__ import annotations
 
 import bpy
@@ -91,23 +91,4 @@ class EARTHCRAFTER_PT_history(SidebarPanel, bpy.types.Panel):
             layout.label(text=f"{len(records) - _SHOWN} older ones are in the results folder", icon="INFO")
 
 
-class EARTHCRAFTER_PT_export(SidebarPanel, bpy.types.Panel):
-    """What leaves Blender."""
-
-    bl_label = "Export"
-    bl_order = 3
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """The files of the place that is shown, and the layout."""
-        column = self.layout.column(align=True)
-        place = next((p for p in reversed(result_import.places(context.scene)) if not p.hide_viewport), None)
-        for kind, text, icon in (("MESH", "Mesh (GLB)", "MESH_DATA"), ("SPLATS", "Splats (PLY)", "POINTCLOUD_DATA"),
-                                 ("POINTS", "Points (PLY)", "STICKY_UVS_DISABLE")):
-            button = column.operator("earthcrafter.export_result", text=text, icon=icon)
-            button.kind, button.collection = kind, place.name if place is not None else ""
-        column.separator()
-        column.operator("earthcrafter.export_layout", text="Layout (PNG)", icon="MESH_GRID")
-
-
-CLASSES_HERE = (EARTHCRAFTER_PT_results, EARTHCRAFTER_PT_history, EARTHCRAFTER_PT_export)
+CLASSES_HERE = (EARTHCRAFTER_PT_results, EARTHCRAFTER_PT_history)

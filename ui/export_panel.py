@@ -1,0 +1,117 @@
+"""The panel Export: formats, options, the button, progress, and what came of it."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from .. import exports, result_import
+from ..export_formats import FORMATS, GROUPS, MESHES, SCENE, SPLATS
+from ..export_settings import EarthCrafterExport, export_settings
+from .common import SidebarPanel, draw_error, draw_text
+
+_COLUMNS = 3
+
+
+class EARTHCRAFTER_PT_export(SidebarPanel, bpy.types.Panel):
+    """What leaves Blender."""
+
+    bl_label = "Export"
+    bl_order = 3
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Formats by group, the folder, the button or the progress, the last export."""
+        layout, settings = self.layout, export_settings(context.scene)
+        layout.operator_menu_enum("earthcrafter.use_export_target", "target", icon="PRESET")
+        for group, title in GROUPS:
+            column = layout.column(align=True)
+            column.label(text=title)
+            grid = column.grid_flow(row_major=True, columns=_COLUMNS, even_columns=True, align=True)
+            for chosen in (f for f in FORMATS if f.group == group):
+                grid.prop_enum(settings, "formats", chosen.name)
+        place = result_import.shown_place(context.scene)
+        column = layout.column()
+        column.prop(settings, "folder", text="")
+        if place is not None and not settings.folder:
+            draw_text(layout, context, f"Goes to {exports.folder_of(context.scene, place)}", "FILE_FOLDER")
+        if exports.task is not None:
+            layout.progress(factor=exports.task.fraction, text=exports.task.text)
+            layout.operator("earthcrafter.cancel_export", icon="CANCEL")
+            return
+        row = layout.row()
+        row.scale_y = 1.5
+        text = f"Export {place.name}" if place is not None else "Export Place"
+        row.operator("earthcrafter.export_place", text=text, icon="EXPORT").collection = place.name if place is not None else ""
+        if exports.last is not None:
+            _draw_last(layout, context)
+
+
+def _draw_last(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The files of the last export with their sizes, and what could not be written."""
+    assert exports.last is not None
+    if exports.last.files:
+        box = layout.box()
+        column = box.column(align=True)
+        for path in exports.last.files:
+            row = column.row()
+            row.label(text=path.name, icon="FILE_FOLDER" if path.is_dir() else "CHECKMARK")
+            right = row.row()
+            right.alignment = "RIGHT"
+            right.label(text=_size(path))
+        box.operator("earthcrafter.open_exports", icon="FILE_FOLDER")
+    for error in exports.last.errors:
+        draw_error(layout, context, error)
+
+
+def _size(path: Path) -> str:
+    """A file's size for a person, "" of a folder and of what is gone."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return ""
+    if path.is_dir():
+        return ""
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB"
+
+
+class EARTHCRAFTER_PT_export_options(SidebarPanel, bpy.types.Panel):
+    """What the files are to be like."""
+
+    bl_label = "Options"
+    bl_parent_id = "EARTHCRAFTER_PT_export"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Those that matter for the chosen formats can be set."""
+        settings = export_settings(context.scene)
+        groups = {f.group for f in FORMATS if f.name in settings.formats}
+        column = self.layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        _draw_mesh(column.column(), settings, MESHES in groups)
+        splats = column.column()
+        splats.enabled = SPLATS in groups
+        splats.prop(settings, "splat_axes")
+        fbx = column.column()
+        fbx.enabled = SCENE in groups and "fbx" in settings.formats
+        fbx.prop(settings, "fbx_scale")
+
+
+def _draw_mesh(column: bpy.types.UILayout, settings: EarthCrafterExport, enabled: bool) -> None:
+    """Options of the meshes that the engine writes."""
+    column.enabled = enabled
+    for name in ("triangles", "levels"):
+        column.prop(settings, name)
+    form = column.column()
+    form.enabled = settings.levels > 1
+    form.prop(settings, "level_form")
+    column.prop(settings, "collisions")
+    column.prop(settings, "colours")
+    textures = column.column()
+    textures.enabled = settings.colours != "vertex"
+    textures.prop(settings, "texels")
+    textures.prop(settings, "lossless")
+
+
+CLASSES_HERE = (EARTHCRAFTER_PT_export, EARTHCRAFTER_PT_export_options)
