@@ -12,12 +12,14 @@ from scipy.spatial import cKDTree
 from ..convert.kerbs import FINE
 from ..scene import classes as sem
 from .columns import WATER_IDS, Columns
+from .deck_levels import find_decks
 from .sheet_labels import BASIN, BED, HIGH, LOW, ground_cover, nearest_where, water_bodies
 
 KERB = 0.10  # metres from the carriageway up to what has a kerb
 KERB_REACH = 2.5  # columns: standard deviation of the blur of what has one
 WINDOW, OUTLIER = 7, 0.5  # columns; metres a column may differ from the median of those around it
-MEMBRANE_ROUNDS, MEMBRANE_SIGMA = 24, 1.0
+MEMBRANE_ROUNDS, MEMBRANE_SIGMA, GROUND_SIGMA = 24, 1.0, 0.8
+UNDER_DECK = 0.3  # metres from the top of a bridge down to the ground, at least
 BANK_SLOPE = 0.4  # of natural banks, on average
 FREE, QUAY_FREE, FREE_REACH = 0.12, 0.25, 8.0  # metres the ground at water lies above it at least; over how many metres
 BED_SLOPE, DEPTH, QUAY_DEPTH = 0.4, 1.5, 0.9
@@ -37,9 +39,9 @@ class Heights:
     def __init__(self, columns: Columns, labels: np.ndarray) -> None:
         """Of columns, with the labels uint8 [2X, 2Y] of their half cells."""
         self.cell = columns.cell
-        cover, built = ground_cover(columns), columns.building > 0
+        (cover, hidden), built = ground_cover(columns), columns.building > 0
         wet = sem.is_in(cover, WATER_IDS)
-        self._ground = _dry_ground(columns, wet)
+        self._ground = _dry_ground(columns, wet | hidden)
         seen = np.where(built, columns.above, cover)
         self._kerb = _sharp(_share(sem.is_in(seen, KERBED_IDS), ~sem.is_in(cover, CARRIAGEWAY_IDS), KERB_REACH))
         deck = ndimage.binary_dilation(columns.above == sem.BRIDGE, iterations=3)
@@ -116,9 +118,9 @@ class Heights:
         return out
 
 
-def _dry_ground(columns: Columns, wet: np.ndarray) -> np.ndarray:
-    """Heights [X, Y] of the ground: where there is water or none shows, or it stands out, as a membrane between the rest."""
-    known = columns.shown & ~wet & (columns.cover > 0)
+def _dry_ground(columns: Columns, other: np.ndarray) -> np.ndarray:
+    """Heights [X, Y] of the ground: where it is `other` than dry land, or stands out, a membrane between the rest."""
+    known = columns.shown & ~other & ~sem.is_in(columns.cover, WATER_IDS)
     if not known.any():
         return columns.ground.copy()
     plane = nearest_where(columns.ground, known)
@@ -127,7 +129,10 @@ def _dry_ground(columns: Columns, wet: np.ndarray) -> np.ndarray:
     smooth = plane
     for _ in range(MEMBRANE_ROUNDS):
         smooth = np.where(known, plane, ndimage.gaussian_filter(smooth, MEMBRANE_SIGMA, mode="nearest"))
-    return ndimage.gaussian_filter(smooth, 0.6, mode="nearest")
+    for deck in find_decks(columns):  # nothing comes up through a bridge
+        inner = ndimage.binary_erosion(deck.mask, np.ones((3, 3)), border_value=1)
+        smooth[deck.box] = np.where(inner, np.minimum(smooth[deck.box], deck.level - UNDER_DECK), smooth[deck.box])
+    return ndimage.gaussian_filter(smooth, GROUND_SIGMA, mode="nearest")
 
 
 def _share(mask: np.ndarray, among: np.ndarray, sigma: float) -> np.ndarray:

@@ -12,6 +12,8 @@ HIGH, LOW, BED, BASIN, OUTSIDE = range(5)
 """Levels of the ground: pavement and everything natural; carriageways; under water; under pools; beyond the scene."""
 OUTSIDE_LABEL = 255
 SPECK = 4.0  # square metres: smaller areas take the class around them
+BELOW = 1.0  # metres from a bridge down to ground that is not its own
+PAVED_IDS = np.array([sem.ROAD, sem.PATH, sem.PARKING], np.uint8)
 _FIRST = (sem.WATER, sem.POOL, sem.ROAD, sem.PARKING, sem.RAILWAY, sem.PATH, sem.SPORTS)
 
 LEVEL_OF = np.full(256, HIGH, np.uint8)
@@ -24,15 +26,24 @@ RANK[[*(c for c in range(sem.NUM_CLASSES) if c not in _FIRST), *reversed(_FIRST)
     sem.NUM_CLASSES + 1)
 
 
-def ground_cover(columns: Columns) -> np.ndarray:
-    """Class of the ground in each column, uint8 [X, Y]; under bridges, where none shows, the nearest one, water too."""
-    hidden = ~columns.shown & (columns.building == 0)
-    return nearest_where(columns.cover, ~hidden)
+def ground_cover(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """Class of the ground in each column, uint8 [X, Y]; and where it is hidden by a bridge, bool [X, Y].
+
+    There it is that of the nearest ground beside, water too: what was generated below a bridge is often the bridge's own road.
+    Paving below a bridge's edge is what was painted of its pavement, and does not lie there either.
+    """
+    bridge = columns.above == sem.BRIDGE
+    if not bridge.any():
+        return columns.cover, np.zeros(columns.shape, bool)
+    below = nearest_where(columns.top, bridge) - columns.ground > BELOW
+    edge = ndimage.binary_dilation(bridge, np.ones((3, 3))) & ~bridge & (columns.above == 0)
+    hidden = (bridge & (below | ~columns.shown)) | (edge & below & sem.is_in(columns.cover, PAVED_IDS))
+    return nearest_where(columns.cover, ~hidden), hidden
 
 
 def ground_labels(columns: Columns) -> np.ndarray:
     """Class of each half cell, uint8 [2X, 2Y]: rounded as the colours of the surfels are (convert/kerbs.py)."""
-    cover = np.where(columns.building > 0, 0, ground_cover(columns)).astype(np.uint8)
+    cover = np.where(columns.building > 0, 0, ground_cover(columns)[0]).astype(np.uint8)
     if not cover.any():
         return np.repeat(np.repeat(columns.cover, FINE, 0), FINE, 1)
     labels = smoothed_classes(np.repeat(np.repeat(cover, FINE, 0), FINE, 1))
