@@ -8,7 +8,7 @@ from __future__ import annotations
 import bpy
 
 from . import (engine_service, export_settings, exports, handlers, operators, palette_icons, preferences, properties,
-               region_view, settling, thumbnails, tool_settings, ui)
+               region_view, settling, splat_display, thumbnails, tool_settings, ui)
 
 
 def register() -> None:
@@ -17,6 +17,7 @@ def register() -> None:
     properties.register()
     tool_settings.register()
     export_settings.register()
+    splat_display.register()
     settling.register()
     operators.register()
     ui.register()
@@ -33,6 +34,7 @@ def unregister() -> None:
     ui.unregister()
     operators.unregister()
     settling.unregister()
+    splat_display.unregister()
     export_settings.unregister()
     tool_settings.unregister()
     properties.unregister()

@@ -122,7 +122,7 @@ def point_material(name: str, lit: bool) -> bpy.types.Material:
     material, add = new_material(name)
     color = add.node("ShaderNodeAttribute", attribute_name=COLOR_ATTRIBUTE)
     add.node("ShaderNodeOutputMaterial", {"Surface": _surface(add, color.outputs["Color"], lit)})
-    _light_nothing(material)
+    light_nothing(material)
     return material
 
 
@@ -143,7 +143,7 @@ def disc_material(name: str, lit: bool) -> bpy.types.Material:
     clear = add.node("ShaderNodeBsdfTransparent")
     mixed = add.node("ShaderNodeMixShader", {0: alpha, 1: clear.outputs[0], 2: _surface(add, color.outputs["Color"], lit)})
     add.node("ShaderNodeOutputMaterial", {"Surface": mixed.outputs[0]})
-    _light_nothing(material)
+    light_nothing(material)
     return material
 
 
@@ -151,7 +151,7 @@ def _surface(add: NodeBuilder, color: bpy.types.NodeSocket, lit: bool) -> bpy.ty
     return add.node("ShaderNodeBsdfDiffuse" if lit else "ShaderNodeEmission", {"Color": color}).outputs[0]
 
 
-def _light_nothing(material: bpy.types.Material) -> None:
+def light_nothing(material: bpy.types.Material) -> None:
     """Glowing splats are pictures, no lamps: Cycles would build a tree of millions of lights, for most of its time."""
     if hasattr(material, "cycles"):
         material.cycles.emission_sampling = "NONE"

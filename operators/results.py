@@ -6,13 +6,11 @@ from pathlib import Path
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from .. import arrivals, engine_service, jobs, layout_mesh, result_import, thumbnails
+from .. import arrivals, engine_service, jobs, layout_mesh, result_import, splat_display, thumbnails
 from ..earthcrafter_core.errors import EarthCrafterError
 from ..history import THUMBNAIL
 from ..preferences import MESH_OBJECTS, preferences
 from .common import LayoutOperator, open_path, register_classes, report, unregister_classes
-
-_CYCLES_LAYERS = 64  # transparent bounces that Cycles needs where many splats lie behind one another
 
 
 class EARTHCRAFTER_OT_import_result(bpy.types.Operator):
@@ -65,9 +63,7 @@ class EARTHCRAFTER_OT_import_result(bpy.types.Operator):
             matrix.translation += matrix.to_3x3() @ engine_service.beside_shift(layout, self.beside)
             result_import.place(place.collection, matrix)
             result_import.put_on_layout(scene, place.collection, layout, self.beside > 0)
-        if hasattr(scene, "cycles"):
-            cycles = scene.cycles
-            cycles.transparent_max_bounces = max(cycles.transparent_max_bounces, _CYCLES_LAYERS)
+        splat_display.allow_layers(scene)
         self.report({"INFO"}, f"{place.collection.name}: {place.splats_shown} of {place.splats_total} splats shown.")
         return {"FINISHED"}
 

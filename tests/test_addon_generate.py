@@ -83,7 +83,8 @@ def test_nodes_make_one_disc_for_each_splat_and_one_point_for_each_point(scene):
     splats, points = (result_import.part(collection, k) for k in ("splats", "points"))
     result_import.show(collection, "mesh", "points", "splats")
     graph = bpy.context.evaluated_depsgraph_get()
-    discs = splats.evaluated_get(graph).evaluated_geometry().mesh
+    drawn = splats.evaluated_get(graph).evaluated_geometry()  # keeps the mesh alive
+    discs = drawn.mesh
     assert len(discs.polygons) == len(splats.data.vertices)
     assert discs.polygons[0].area == pytest.approx((2 * splat_nodes.EXTENT * 0.4) ** 2, rel=1e-3)
     geometry = points.evaluated_get(graph).evaluated_geometry()
