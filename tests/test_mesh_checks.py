@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from earthcrafter_core.mesh.checks import Report, report, report_place
-from earthcrafter_core.mesh.heights import Heights
+from earthcrafter_core.mesh.sheet_height import SheetHeight
 from earthcrafter_core.mesh.place import Part
 
 
@@ -27,9 +27,9 @@ def moved(part: Part, by: tuple[float, float, float]) -> Part:
 
 
 @pytest.fixture()
-def ground() -> Heights:
+def ground() -> SheetHeight:
     t = shapes.terrain()
-    return Heights(t.vertices, t.faces)
+    return SheetHeight(t.vertices, t.faces)
 
 
 def test_a_good_place_has_no_faults():

@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, fields
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .heights import Heights
+from .sheet_height import SheetHeight
 from .place import BUILDING, CROWN, DECK, TERRAIN, WATER, Part, PlaceMesh
 from .topology import Edges, edges_of, face_normals, joined, pieces, pinches, volumes
 
@@ -17,6 +17,7 @@ ON_BORDER = 1e-3  # metres: edges so near the outer border of the terrain are it
 DEGENERATE_AREA, DEGENERATE_HEIGHT = 1e-6, 1e-3  # square metres, metres
 SLIVER_HEIGHT = 0.01  # metres
 STANDS = 0.25  # metres: what comes so near the ground stands on it
+BACK = -0.5  # a corner's normal that is 120 degrees from its face's shades it from behind
 SHORE = 0.05  # metres: the edge of water may lie so much above the ground
 WALL = 0.5  # faces steeper than 60 degrees are walls; those that look up and are less steep are roofs
 UPRIGHT = np.sin(np.radians(2))
@@ -31,10 +32,10 @@ class Report:
     Attributes:
         triangles, pieces: faces; bodies that hang together.
         holes: open edges of what must be closed (solid parts, the terrain within its outer border); of water, edges that
-            hang above the ground.
+            hang above the ground, but for those at the place's border.
         non_manifold: edges of more than two faces, and vertices at which two surfaces touch.
         flipped: edges that both faces run through the same way, closed bodies that look inward, sheets that look down.
-        against: corners whose normal looks to the back of their face.
+        against: corners whose normal lies 120 degrees or more from that of their face.
         degenerate: faces of less than 1 square millimetre or 1 mm height. slivers: of less than 1 cm height, these included.
         floating: bodies of buildings, decks and crowns that neither stand on the ground nor touch one that does.
         walls, upright: faces of buildings steeper than 60 degrees; those within 2 degrees of vertical.
@@ -70,12 +71,12 @@ def report_place(place: PlaceMesh) -> dict[str, Report]:
     ground = None
     if terrain:
         start = np.cumsum([0] + [len(part.vertices) for part in terrain])
-        ground = Heights(np.concatenate([part.vertices for part in terrain]),
+        ground = SheetHeight(np.concatenate([part.vertices for part in terrain]),
                          np.concatenate([part.faces + s for part, s in zip(terrain, start)]))
     return {part.name: report(part, ground) for part in place.parts}
 
 
-def report(part: Part, ground: Heights | None = None) -> Report:
+def report(part: Part, ground: SheetHeight | None = None) -> Report:
     """Check one part; without the ground, neither floating bodies nor the shores of water are looked for."""
     if not len(part.faces):
         return Report()
@@ -88,29 +89,30 @@ def report(part: Part, ground: Heights | None = None) -> Report:
         triangles=len(part.faces), pieces=count, holes=_holes(part, edges, ground),
         non_manifold=int((edges.count > 2).sum()) + pinches(part.faces, edges),
         flipped=_flipped(part, edges, normal, piece, count),
-        against=int(((part.corner_normal * normal[:, None]).sum(2)[area > DEGENERATE_AREA] < -1e-3).sum()),
+        against=int(((part.corner_normal * normal[:, None]).sum(2)[area > DEGENERATE_AREA] < BACK).sum()),
         degenerate=int(((area < DEGENERATE_AREA) | (height < DEGENERATE_HEIGHT)).sum()),
         slivers=int((height < SLIVER_HEIGHT).sum()),
         floating=_floating(part, ground, piece, count) if ground and part.kind in (BUILDING, DECK, CROWN) else 0,
         walls=walls, upright=upright, roofs=roofs, planar=planar)
 
 
-def outer_border(vertices: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Which edges, ends int [E, 2], lie in a side of the upright box around the vertices; bool [E]."""
-    low, high = vertices[:, :2].min(0), vertices[:, :2].max(0)
-    at = vertices[ends, :2]
+def in_side(ends: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Which edges, ends float [E, 2, 2 or 3], lie in a side of the upright box from low [2] to high [2]; bool [E]."""
+    at = ends[..., :2]
     return ((np.abs(at - low) < ON_BORDER).all(1) | (np.abs(at - high) < ON_BORDER).all(1)).any(1)
 
 
-def _holes(part: Part, edges: Edges, ground: Heights | None) -> int:
-    open_ = edges.ends[edges.count == 1]
+def _holes(part: Part, edges: Edges, ground: SheetHeight | None) -> int:
+    ends = part.vertices[edges.ends[edges.count == 1]]
     if part.solid:
-        return len(open_)
+        return len(ends)
     if part.kind == TERRAIN:
-        return int((~outer_border(part.vertices, open_)).sum())
+        low, high = part.vertices[:, :2].min(0), part.vertices[:, :2].max(0)
+        return int((~in_side(ends, low, high)).sum())
     if part.kind == WATER and ground is not None:
-        middle = part.vertices[open_].mean(1)
-        return int((middle[:, 2] - ground.at(middle[:, :2]) > SHORE).sum())
+        middle = ends.mean(1)
+        hangs = middle[:, 2] - ground.at(middle[:, :2]) > SHORE
+        return int((hangs & ~in_side(ends, *ground.box)).sum())
     return 0
 
 
@@ -129,7 +131,7 @@ def _heights(part: Part, area: np.ndarray) -> np.ndarray:
     return 2 * area / np.maximum(longest, 1e-300)
 
 
-def _floating(part: Part, ground: Heights, piece: np.ndarray, count: int) -> int:
+def _floating(part: Part, ground: SheetHeight, piece: np.ndarray, count: int) -> int:
     """Bodies that do not come near the ground, nor into the box around one that (by way of others) does."""
     corner = part.vertices[part.faces].reshape(-1, 3)
     low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)

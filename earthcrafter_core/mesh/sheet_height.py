@@ -7,14 +7,19 @@ CELL = 4.0  # metres: side of the bins that triangles are looked up by
 NEAR = 1e-9  # share of a triangle: places on an edge belong to both sides
 
 
-class Heights:
-    """Looks up how high a sheet is."""
+class SheetHeight:
+    """Looks up how high a sheet is.
+
+    Attributes:
+        box: float64 [2] each, the least and the greatest x and y.
+    """
 
     def __init__(self, vertices: np.ndarray, faces: np.ndarray) -> None:
         """vertices float64 [V, 3] metres; faces int [F, 3]: a sheet without overhangs (upright faces do no harm)."""
         p = vertices[faces]
         self._p = p
-        self._low = p[..., :2].reshape(-1, 2).min(0)
+        self.box = p[..., :2].reshape(-1, 2).min(0), p[..., :2].reshape(-1, 2).max(0)
+        self._low = self.box[0]
         first = ((p[..., :2].min(1) - self._low) // CELL).astype(np.int64)
         last = ((p[..., :2].max(1) - self._low) // CELL).astype(np.int64)
         span = last - first + 1
@@ -48,7 +53,8 @@ def _height_in(p: np.ndarray, place: np.ndarray) -> np.ndarray:
     area = _cross(b - a, c - a)
     with np.errstate(divide="ignore", invalid="ignore"):
         u, v = _cross(place - a, c - a) / area, _cross(b - a, place - a) / area
-    inside = (np.abs(area) > 1e-12) & (u >= -NEAR) & (v >= -NEAR) & (u + v <= 1 + NEAR)
+    with np.errstate(invalid="ignore"):
+        inside = (np.abs(area) > 1e-12) & (u >= -NEAR) & (v >= -NEAR) & (u + v <= 1 + NEAR)
     with np.errstate(invalid="ignore"):
         return np.where(inside, p[:, 0, 2] + u * (p[:, 1, 2] - p[:, 0, 2]) + v * (p[:, 2, 2] - p[:, 0, 2]), np.nan)
 
