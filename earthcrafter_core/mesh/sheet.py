@@ -63,6 +63,14 @@ def _triangulated(borders: Borders, inner: tuple[np.ndarray, np.ndarray], unit: 
     return Sheet(points, triangles, label.astype(np.uint8), borders)
 
 
+def split(sheet: Sheet, rows: np.ndarray) -> Sheet:
+    """The plan with a point in the middle of some of its triangles (mask)."""
+    t, middle = sheet.triangles[rows], len(sheet.points) + np.arange(rows.sum())
+    parts = [np.column_stack([t[:, k], t[:, (k + 1) % 3], middle]) for k in range(3)]
+    return Sheet(np.concatenate([sheet.points, sheet.points[t].mean(1)]), np.concatenate([sheet.triangles[~rows], *parts]),
+                 np.concatenate([sheet.label[~rows], *[sheet.label[rows]] * 3]), sheet.borders)
+
+
 def spread(size: np.ndarray, height: Callable[[np.ndarray], np.ndarray], unit: float,
            check: Callable[[], None] = lambda: None) -> tuple[np.ndarray, np.ndarray]:
     """Points inside a rectangle of `size` metres, closer where a surface bends: places [N, 2] and their spacing [N] in metres.

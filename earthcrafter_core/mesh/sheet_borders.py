@@ -2,7 +2,7 @@
 
 A border on a grid is a flight of steps; the line that made it lies within half a step of it. Each border is drawn taut as a
 string in a tube of that width, which finds straight lines of any direction (minimum-length polygons of digital curves:
-Sklansky 1970), rounded a little, and thinned (Douglas and Peucker 1973) where its heights allow.
+Sklansky 1970), rounded without shrinking (Taubin 1995) and thinned (Douglas and Peucker 1973) where its heights allow.
 """
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ import numpy as np
 from numba import njit
 from shapely import STRtree, linestrings
 
+from ..scene import classes as sem
 from .sheet_labels import LEVEL_OF, OUTSIDE_LABEL, RANK
 
 TUBE = 0.84  # half cells that a line may leave the grid's border
-TAUT_ROUNDS = 500
+TAUT_ROUNDS = 400
+CORNERED_IDS = np.array([sem.PARKING, sem.POOL, sem.SPORTS, sem.RAILWAY], np.uint8)
+"""What has corners."""
 CORNER_REACH = 3  # half cells to both sides over which a turn is measured
-CORNER_TURN = (25.0, 55.0)  # degrees of a turn from which on a line keeps less of its room; keeps only ...
+CORNER_TURN = (25.0, 55.0)  # degrees of a turn from which on a line with corners keeps less of its room; keeps only ...
 CORNER_ROOM = 0.3  # ... this share of it
-ROUNDING = 6  # rounds of smoothing after that
-TOLERANCE = 0.03  # metres that thinning may move a line, also in height
-LONGEST = 6.0  # metres between two points of a line
+ROUNDINGS = {"cornered": 2, "built": 8, "natural": 24}  # rounds, by what is beside a line
+BUILT_IDS = np.array([sem.ROAD, sem.PATH], np.uint8)
+TAUBIN = (0.5, -0.53)
+SLACK = 1.5  # of its room that a line may use when it is rounded
+TOLERANCE = 0.025  # metres that thinning may move a line, also in height
+LONGEST = 4.0  # metres between two points of a line
 NEAREST = 0.12  # metres: lines that come nearer go back towards the grid
 
 
@@ -31,7 +37,7 @@ class Borders:
     """Lines between labels, in metres from the grid's corner.
 
     Attributes:
-        points: float64 [P, 2]. edges: int64 [E, 2] points. left, right: uint8 [E] labels beside (OUTSIDE_LABEL beyond the grid).
+        points: float64 [P, 2]. edges: int64 [E, 2] points. left, right: uint8 [E] labels beside; OUTSIDE_LABEL: off the grid.
     """
 
     points: np.ndarray
@@ -81,10 +87,12 @@ def borders_of(labels: np.ndarray, cell: float, height: Callable[[np.ndarray], n
     """
     graph = _graph(labels)
     check()
-    around, room = _smoothing(graph, labels)
+    around, room, rounds = _smoothing(graph, labels)
     grid = graph.at.astype(np.float64)
-    smooth = _taut(grid, around, room, TAUT_ROUNDS, 0)
-    smooth = _taut(grid, around, room * _at_corners(smooth, around), TAUT_ROUNDS, ROUNDING)
+    smooth = _taut(grid, around, room, TAUT_ROUNDS)
+    cornered = rounds == ROUNDINGS["cornered"]
+    room[cornered] *= _at_corners(smooth, around)[cornered]
+    smooth = _rounded(_taut(grid, around, room, TAUT_ROUNDS), grid, around, room * SLACK, rounds, TAUBIN)
     check()
     share, keep = np.ones(len(grid)), np.zeros(len(grid), bool)
     for attempt in range(4):
@@ -172,8 +180,9 @@ def _traced(edges: np.ndarray, incident: np.ndarray, node: np.ndarray) -> tuple[
 
 # ---------------------------------------------------------------------------------------------------------- smoothing
 
-def _smoothing(graph: _Graph, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each vertex's two neighbours in its line (int64 [V, 2]) and how far it may move along x and y (float64 [V, 2]).
+def _smoothing(graph: _Graph, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each vertex's two neighbours in its line (int64 [V, 2]), how far it may move along x and y (float64 [V, 2]), and its
+    rounds of rounding (int64 [V]).
 
     Where three labels meet, the line around one of them runs on, a kerb before other lines; the third ends at it. At the edge
     of the scene a line's end slides along the edge.
@@ -204,7 +213,9 @@ def _smoothing(graph: _Graph, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
     room[side_x, 0] = 0
     room[side_y, 1] = 0
     room[(side_x | side_y) & ~edge_end] = 0
-    return neighbours, room
+    rounds = np.select([sem.is_in(around, CORNERED_IDS).any(1), sem.is_in(around, BUILT_IDS).any(1)],
+                       [ROUNDINGS["cornered"], ROUNDINGS["built"]], ROUNDINGS["natural"])
+    return neighbours, room, rounds
 
 
 def _at_corners(place: np.ndarray, around: np.ndarray) -> np.ndarray:
@@ -232,18 +243,33 @@ def _ahead(around: np.ndarray, side: int) -> np.ndarray:
 
 
 @njit(cache=True)
-def _taut(grid: np.ndarray, around: np.ndarray, room: np.ndarray, taut: int, rounding: int) -> np.ndarray:
-    """Places [V, 2] after rounds of moving each between its neighbours, within its room; the last rounds only nearly so."""
+def _taut(grid: np.ndarray, around: np.ndarray, room: np.ndarray, rounds: int) -> np.ndarray:
+    """Places [V, 2] after rounds of moving each between its neighbours, within its room."""
     out = grid.copy()
-    for r in range(taut + rounding):
-        wide = 1.0 if r < taut else 1.15
+    for _ in range(rounds):
         for v in range(len(out)):
             a, b = around[v]
             for k in range(2):
                 if room[v, k] > 0:
                     move = 0.5 * (out[a, k] + out[b, k]) - grid[v, k]
-                    limit = room[v, k] * wide
-                    out[v, k] = grid[v, k] + min(max(move, -limit), limit)
+                    out[v, k] = grid[v, k] + min(max(move, -room[v, k]), room[v, k])
+    return out
+
+
+@njit(cache=True)
+def _rounded(place: np.ndarray, grid: np.ndarray, around: np.ndarray, room: np.ndarray, rounds: np.ndarray,
+             steps: tuple[float, float]) -> np.ndarray:
+    """Places [V, 2] after each vertex's rounds of a step towards the middle of its neighbours and one back, within its room."""
+    out = place.copy()
+    for r in range(rounds.max() if len(rounds) else 0):
+        for step in steps:
+            before = out.copy()
+            for v in range(len(out)):
+                if rounds[v] > r:
+                    a, b = around[v]
+                    for k in range(2):
+                        move = before[v, k] + step * (0.5 * (before[a, k] + before[b, k]) - before[v, k]) - grid[v, k]
+                        out[v, k] = grid[v, k] + min(max(move, -room[v, k]), room[v, k])
     return out
 
 

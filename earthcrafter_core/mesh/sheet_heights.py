@@ -12,14 +12,15 @@ from scipy.spatial import cKDTree
 from ..convert.kerbs import FINE
 from ..scene import classes as sem
 from .columns import WATER_IDS, Columns
-from .deck_levels import find_decks
-from .sheet_labels import BASIN, BED, HIGH, LOW, ground_cover, nearest_where, water_bodies
+from .deck_levels import Deck, find_decks
+from .sheet_labels import BASIN, BED, LOW, ground_cover, nearest_where, water_bodies
 
 KERB = 0.10  # metres from the carriageway up to what has a kerb
 KERB_REACH = 2.5  # columns: standard deviation of the blur of what has one
 WINDOW, OUTLIER = 7, 0.5  # columns; metres a column may differ from the median of those around it
 MEMBRANE_ROUNDS, MEMBRANE_SIGMA, GROUND_SIGMA = 24, 1.0, 0.8
 UNDER_DECK = 0.3  # metres from the top of a bridge down to the ground, at least
+JOINT, JOINT_GAP = 4.0, 1.2  # columns over which the ground meets the end of a bridge; metres that it may differ from it there
 BANK_SLOPE = 0.4  # of natural banks, on average
 FREE, QUAY_FREE, FREE_REACH = 0.12, 0.25, 8.0  # metres the ground at water lies above it at least; over how many metres
 BED_SLOPE, DEPTH, QUAY_DEPTH = 0.4, 1.5, 0.9
@@ -129,10 +130,18 @@ def _dry_ground(columns: Columns, other: np.ndarray) -> np.ndarray:
     smooth = plane
     for _ in range(MEMBRANE_ROUNDS):
         smooth = np.where(known, plane, ndimage.gaussian_filter(smooth, MEMBRANE_SIGMA, mode="nearest"))
-    for deck in find_decks(columns):  # nothing comes up through a bridge
-        inner = ndimage.binary_erosion(deck.mask, np.ones((3, 3)), border_value=1)
-        smooth[deck.box] = np.where(inner, np.minimum(smooth[deck.box], deck.level - UNDER_DECK), smooth[deck.box])
+    for deck in find_decks(columns):
+        smooth[deck.box] = _under_deck(smooth[deck.box], deck)
     return ndimage.gaussian_filter(smooth, GROUND_SIGMA, mode="nearest")
+
+
+def _under_deck(ground: np.ndarray, deck: Deck) -> np.ndarray:
+    """Heights [X, Y] of the ground around a bridge: meeting it at its ends, and never coming up through it."""
+    away = ndimage.distance_transform_edt(~deck.mask)
+    gap = deck.level - ground
+    joined = ground + gap * np.clip(1 - away / JOINT, 0, 1) * _smooth(2 * (1 - np.abs(gap) / JOINT_GAP))
+    inner = ndimage.binary_erosion(deck.mask, np.ones((3, 3)), border_value=1)
+    return np.minimum(joined, np.where(inner, deck.level - UNDER_DECK, np.where(deck.mask, deck.level, np.inf)))
 
 
 def _share(mask: np.ndarray, among: np.ndarray, sigma: float) -> np.ndarray:

@@ -10,8 +10,8 @@ from ..scene import classes as sem
 from ..scene.splats import Splats
 from .columns import WATER_IDS, Columns
 from .place import TERRAIN, Part
-from .sheet import Sheet, sheet_of
-from .sheet_borders import borders_of
+from .sheet import Sheet, sheet_of, split
+from .sheet_borders import Borders, borders_of, grid_borders
 from .sheet_heights import Heights
 from .sheet_labels import BASIN, BED, HIGH, LEVEL_OF, LOW, OUTSIDE_LABEL, ground_labels, nearest_where
 from .sheet_normals import corner_normals
@@ -33,13 +33,14 @@ def terrain_parts(columns: Columns, splats: Splats, check: Callable[[], None] = 
     heights = Heights(columns, labels)
     check()
     cell = columns.cell / FINE
-    borders = borders_of(labels, cell, heights.ground, check)
-    lake = (borders.left == sem.WATER) != (borders.right == sem.WATER)
-    lake &= (borders.left != OUTSIDE_LABEL) & (borders.right != OUTSIDE_LABEL)
-    heights.set_shore(borders.along(lake, 0.5 * cell))
+    heights.set_shore(_shore(grid_borders(labels, cell), cell))  # nearly; until it is smooth
+    borders = borders_of(labels, cell, lambda place: heights.at(place, HIGH), check)
+    heights.set_shore(_shore(borders, cell))
     check()
     levels = [level for level in STEPS if (LEVEL_OF[labels] == level).any()]
     sheet = sheet_of(labels, cell, borders, lambda place: np.stack([heights.at(place, k) for k in levels], 1), check)
+    shallow = (LEVEL_OF[sheet.label] == BED) & (sheet.triangles < len(borders.points)).all(1)
+    sheet = split(sheet, shallow)  # their corners lie at the water's edge: a bed needs a point below it
     check()
     vertices, faces, face_class = _raised(sheet, heights, labels, cell)
     vertices[:, :2] += columns.origin
@@ -48,6 +49,12 @@ def terrain_parts(columns: Columns, splats: Splats, check: Callable[[], None] = 
                    np.full((len(faces), 3, 3), 128, np.uint8))
     check()
     return [terrain, *water_parts(sheet, heights, labels, cell, columns.origin)]
+
+
+def _shore(borders: Borders, cell: float) -> np.ndarray:
+    """Places [N, 2] along the shores of lakes and rivers, half a cell apart."""
+    lake = (borders.left == sem.WATER) != (borders.right == sem.WATER)
+    return borders.along(lake & (borders.left != OUTSIDE_LABEL) & (borders.right != OUTSIDE_LABEL), 0.5 * cell)
 
 
 def _raised(sheet: Sheet, heights: Heights, labels: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
