@@ -74,19 +74,33 @@ def new_material(name: str) -> tuple[bpy.types.Material, NodeBuilder]:
 
 def has_input(group: bpy.types.NodeTree, name: str) -> bool:
     """Whether a group has an input of this name."""
-    return any(i.item_type == "SOCKET" and i.in_out == "INPUT" and i.name == name for i in group.interface.items_tree)
+    return bool(_inputs(group, name))
+
+
+def get_input(modifier: bpy.types.Modifier, name: str) -> object:
+    """The value of an input of a geometry node modifier by the socket's name, None where it has no such input."""
+    for item in _inputs(modifier.node_group, name):
+        inputs = _modern_inputs(modifier)
+        return modifier.get(item.identifier) if inputs is None else getattr(inputs, item.identifier).value
+    return None
 
 
 def set_input(modifier: bpy.types.Modifier, name: str, value: object) -> None:
-    """Set an input of a geometry node modifier by the socket's name.
-
-    Up to Blender 5.1 inputs are custom properties of the modifier; 5.2 has them under `properties.inputs`.
-    """
-    inputs = getattr(getattr(modifier, "properties", None), "inputs", None)
-    for item in modifier.node_group.interface.items_tree:
-        if item.item_type == "SOCKET" and item.in_out == "INPUT" and item.name == name:
-            if inputs is None:
-                modifier[item.identifier] = value
-            else:
-                getattr(inputs, item.identifier).value = value
+    """Set an input of a geometry node modifier by the socket's name."""
+    inputs = _modern_inputs(modifier)
+    for item in _inputs(modifier.node_group, name):
+        if inputs is None:
+            modifier[item.identifier] = value
+        else:
+            getattr(inputs, item.identifier).value = value
     modifier.id_data.update_tag()  # Blender takes no notice of a custom property by itself
+
+
+def _inputs(group: bpy.types.NodeTree, name: str) -> list[bpy.types.NodeTreeInterfaceSocket]:
+    """The inputs of a group that have this name."""
+    return [i for i in group.interface.items_tree if i.item_type == "SOCKET" and i.in_out == "INPUT" and i.name == name]
+
+
+def _modern_inputs(modifier: bpy.types.Modifier) -> bpy.types.bpy_struct | None:
+    """Where Blender 5.2 has a modifier's inputs; None up to 5.1, where they are its custom properties."""
+    return getattr(getattr(modifier, "properties", None), "inputs", None)

@@ -34,15 +34,15 @@ def put(scene: bpy.types.Scene, obj: bpy.types.Object) -> str:
 def _taken(scene: bpy.types.Scene, new: bpy.types.Object) -> list[tuple[Box, str]]:
     """What lies in the scene already, hidden or not, and the layouts' names."""
     layouts = {obj.name: obj for obj in scene.objects if layout_mesh.is_layout(obj) and obj != new}
-    found = [(_box(obj, _world(obj)), name) for name, obj in layouts.items()]
+    found = [(_box(obj, world(obj)), name) for name, obj in layouts.items()]
     for place in result_import.places(scene):
         layout, parts = layouts.get(place.get(result_import.LAYOUT, "")), place.objects
         if layout is not None and len(parts):
-            found.append((_box(layout, _world(parts[0])), layout.name))
+            found.append((_box(layout, world(parts[0])), layout.name))
     return found
 
 
-def _world(obj: bpy.types.Object) -> Matrix:
+def world(obj: bpy.types.Object) -> Matrix:
     """The world matrix; hidden and just moved objects have an old one unless they hang on something."""
     return obj.matrix_world if obj.parent is not None or len(obj.constraints) else obj.matrix_basis
 
@@ -70,7 +70,7 @@ def show(context: bpy.types.Context, obj: bpy.types.Object) -> None:
     nothing without a window."""
     if bpy.app.background or context.window is None:
         return
-    corners = np.array(_corners(obj, _world(obj)))
+    corners = np.array(_corners(obj, world(obj)))
     reach = _REACH * max(layout_mesh.grid_shape(obj)) * layout_mesh.cell_size(obj)
     for area in context.window.screen.areas:
         region = next((r for r in area.regions if r.type == "WINDOW"), None)

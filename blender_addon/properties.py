@@ -7,6 +7,7 @@ from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty, IntPrope
 from .earthcrafter_core.scene.classes import CLASSES
 from .layout_mesh import is_layout
 from .palette_icons import icon_id
+from .scatter_items import FITS, STRETCH
 
 _ITEMS: list[tuple[str, str, str, int, int]] = []  # kept alive: Blender reads the strings after the callback returned
 
@@ -94,6 +95,15 @@ class EarthCrafterSettings(bpy.types.PropertyGroup):
     region_opposite: FloatVectorProperty(  # type: ignore[valid-type]
         name="Opposite Corner", size=2, subtype="XYZ", unit="LENGTH",
         description="The corner across, in metres east and north of the layout's south-west corner")
+
+    replace_by: PointerProperty(  # type: ignore[valid-type]
+        name="By", type=bpy.types.Collection,
+        description="The collection whose objects take the place of a class; empty: the plants that ship with EarthCrafter")
+    replace_fit: EnumProperty(  # type: ignore[valid-type]
+        name="Fit", default=STRETCH, items=FITS, description="How an object is brought to the size of what it replaces")
+    replace_spacing: FloatProperty(  # type: ignore[valid-type]
+        name="Spacing", default=4.0, min=0.1, soft_max=50.0, subtype="DISTANCE", unit="LENGTH",
+        description="Least distance between objects that are spread over ground, in metres")
 
 
 def register() -> None:

@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 from . import (brush, classes, engine, engine_install, export, from_objects, generate, history, layout, layout_file,
-               layout_sources, paint, queue, region, results, splats, tools)
+               layout_sources, paint, queue, region, results, scatter, splats, tools)
 
 _MODULES = (layout, paint, brush, tools, from_objects, layout_file, layout_sources, region, generate, queue, history,
-            results, classes, splats, export, engine, engine_install)
+            results, classes, scatter, splats, export, engine, engine_install)
 
 
 def register() -> None:

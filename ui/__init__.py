@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bpy
 
-from . import classes_panel, engine_panel, export_panel, generate_panel, layout_panel, menus, results_panel, splats_panel, tools
+from . import (classes_panel, engine_panel, export_panel, generate_panel, layout_panel, menus, results_panel, scatter_panel,
+               splats_panel, tools)
 
-_MODULES = (layout_panel, generate_panel, results_panel, classes_panel, splats_panel, export_panel, engine_panel, menus)
+_MODULES = (layout_panel, generate_panel, results_panel, classes_panel, scatter_panel, splats_panel, export_panel, engine_panel,
+            menus)
 
 
 def register() -> None:
