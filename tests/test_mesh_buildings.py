@@ -72,8 +72,11 @@ def test_a_box_comes_back_under_its_roof(angle, roof, code):
     assert abs(np.sin(a["angle"] - angle)) < 0.03
     assert a["height"] == pytest.approx(float(np.max(roof(np.linspace(-9, 9, 99)[:, None], np.linspace(-6, 6, 99)))), abs=0.3)
     assert (a["x"], a["y"]) == pytest.approx((32, 32), abs=0.3)
-    check_solid(part)
-    assert len(part.faces) <= 20
+    mesh = check_solid(part)
+    assert len(part.faces) <= (28, 44, 34)[code]
+    own = np.array([turned(x, y, a["angle"]) for x, y in mesh.vertices[:, :2]])
+    out = np.ptp(own, axis=0) - (a["length"], a["width"])
+    assert (out > 0.3).all()  # eaves stand out
 
 
 def test_wings_share_their_hips():
@@ -99,9 +102,11 @@ def test_terraces_stand_on_one_another():
     assert part.attributes["roof"] == 3 and part.attributes["roof_error"] < 0.05
     mesh = check_solid(part)
     up = mesh.face_normals[:, 2] > 0.5
-    levels = np.unique(mesh.triangles_center[up, 2].round(1))
-    assert levels.tolist() == [8.0, 12.0, 17.0]
-    assert mesh.area_faces[up & (mesh.triangles_center[:, 2] > 16)].sum() == pytest.approx(12 * 9, rel=0.1)
+    z = mesh.triangles_center[:, 2].round(1)
+    assert np.unique(z[up]).tolist() == [8.0, 8.4, 12.0, 12.4, 17.0, 17.4]  # each level and its parapet
+    assert mesh.area_faces[up & (z > 16)].sum() == pytest.approx(12 * 9, rel=0.1)
+    for level in (8.4, 12.4, 17.4):
+        assert 0 < mesh.area_faces[up & (z == level)].sum() < 0.3 * 84
 
 
 def test_the_floor_lies_below_the_lowest_ground():
@@ -135,3 +140,74 @@ def test_it_can_be_ended():
 
     with pytest.raises(KeyboardInterrupt):
         building_parts(*place(box_form(0.0, 9, 6, lambda u, v: 6 + 0 * u)), end)
+
+
+def test_a_courtyard_stays_open():
+    def form(x, y):
+        u, v = turned(x, y, 0.3)
+        return np.where((np.maximum(np.abs(u), np.abs(v)) <= 14) & (np.maximum(np.abs(u), np.abs(v)) > 6), 12.0, np.nan)
+
+    part, = building_parts(*place(form, sem.APARTMENTS))
+    mesh = check_solid(part)
+    assert part.attributes["area"] == pytest.approx(28 ** 2 - 12 ** 2, rel=0.04)
+    assert mesh.euler_number == 0  # a ring
+
+
+@pytest.mark.parametrize("cone", [0.0, 0.5])
+def test_a_tank_is_round(cone):
+    def form(x, y):
+        far = np.hypot(x - 32.3, y - 31.8)
+        return np.where(far <= 8, 10 + cone * (8 - far), np.nan)
+
+    part, = building_parts(*place(form, sem.INDUSTRIAL))
+    mesh = check_solid(part)
+    assert part.attributes["roof"] == (2 if cone else 0) and part.attributes["roof_error"] < 0.15
+    assert part.attributes["area"] == pytest.approx(np.pi * 64, rel=0.04)
+    low = mesh.vertices[mesh.vertices[:, 2] < 1, :2]
+    assert len(low) >= 24 and np.hypot(*(low - (32.3, 31.8)).T) == pytest.approx(8, abs=0.4)
+    walls = np.abs(mesh.face_normals[:, 2]) < 0.01
+    turn = (part.corner_normal[walls] * mesh.face_normals[walls][:, None]).sum(2)
+    assert turn.min() > 0.9 and turn.min() < 0.999  # smooth around
+
+
+def test_a_bent_outline_keeps_its_form():
+    def form(x, y):
+        u, v = turned(x, y, 0.0, (32.0, 12.0))
+        far = np.hypot(u, v)
+        return np.where((far > 22) & (far < 34) & (v > 6), 9.0, np.nan)
+
+    columns, splats = place(form, sem.COMMERCIAL)
+    part, = building_parts(columns, splats)
+    check_solid(part)
+    assert part.attributes["area"] == pytest.approx((columns.building > 0).sum(), rel=0.04)
+    assert 4 <= len(part.convex) <= 24 and len(part.faces) < 200
+
+
+def test_a_wedge_has_walls_askew():
+    def form(x, y):
+        return np.where((x > 12) & (x < 50) & (y > 12) & (y < 30 + 0.35 * (x - 12)), 9.0, np.nan)
+
+    columns, splats = place(form, sem.COMMERCIAL)
+    part, = building_parts(columns, splats)
+    mesh = check_solid(part)
+    assert part.attributes["area"] == pytest.approx((columns.building > 0).sum(), rel=0.03)
+    assert len(np.unique(mesh.vertices[mesh.vertices[:, 2] < 1, :2], axis=0)) <= 6
+
+
+def test_a_wing_ends_at_the_ridge_of_the_house():
+    def form(x, y):
+        u, v = turned(x, y, 0.2)
+        main = np.where((np.abs(u) <= 11) & (np.abs(v) <= 5), 5 - np.abs(v), -1)
+        wing = np.where((np.abs(u - 5) <= 4) & (v >= 0) & (v <= 11), 4 - np.abs(u - 5), -1)
+        d = np.maximum(main, wing)
+        return np.where(d >= 0, 4 + 0.8 * d, np.nan)
+
+    part, = building_parts(*place(form))
+    mesh = check_solid(part)
+    assert part.attributes["roof"] == 1 and part.attributes["roof_error"] < 0.15
+    _, v = turned(*mesh.vertices[:, :2].T, 0.2)
+    assert mesh.vertices[(v < -4.5) & (mesh.vertices[:, 2] > 4.5)].size == 0  # no gable on the side without a wing
+
+
+def test_nothing_is_built_where_the_voxels_lie_on_the_ground():
+    assert building_parts(*place(box_form(0.0, 3, 3, lambda u, v: 0.2 + 0 * u), sem.STRUCTURE)) == []

@@ -9,14 +9,26 @@ from scipy import ndimage
 from ..scene import classes as sem
 from ..scene.splats import Splats
 from .columns import UP, Columns
-from .footprints import Frame, Patch, Plan, Raster, cover, main_direction, patch_of, raster_of, rectangles, rectilinear_plan
+from .footprints import (RIGHT_ANGLED, Frame, Patch, Plan, Raster, cover, main_direction, patch_of, raster_of, rectangles,
+                         rectilinear_plan)
+from .parapets import LEAST_AREA as PARAPET_AREA
+from .parapets import grid_parapets, ring_parapet
 from .place import BUILDING, Part
-from .roofs import Roof, fitted, rectangle_forms
-from .solids import face_normals, trimmed, united
+from .roofs import FLAT, TERRACES, Roof, fitted, rectangle_forms
+from .round_plans import RoundPlan, circle_plan, free_plan, round_roofs
+from .solids import corner_normals, trimmed, united
 from .terraces import terraced
 
 SINK = 0.4  # metres that the floor lies below the lowest ground around
 LEAST_AREA = 4.0  # square metres of footprint, else it is no building
+LOWEST_EAVES = 1.0  # metres above the ground
+FINE = 0.9  # merit of walls at right angles, see _merit, at which no other form is tried
+CORNER_MERIT = 0.004  # share of the footprint that a corner must win
+FREE_PRICE = 0.05  # merit by which an outline of its own must be better
+BEND = 35.0  # degrees up to which walls of a round building are one smooth surface
+LEAST_FREE = 60.0  # square metres of footprint that can have an outline of its own
+TERRACE_ERROR = 0.12  # metres: mean error of a roof of one level at which terraces are not tried
+WALLED = (sem.APARTMENTS, sem.TOWER, sem.COMMERCIAL, sem.INDUSTRIAL)
 LEAST_SURFELS = 8  # with fewer on the roof its columns tell the heights
 STOREY = {sem.HOUSE: 2.8, sem.APARTMENTS: 3.0, sem.TOWER: 3.4, sem.COMMERCIAL: 3.8, sem.INDUSTRIAL: 5.0, sem.STRUCTURE: 3.0}
 
@@ -63,16 +75,14 @@ def _building(columns: Columns, number: int, box: tuple[slice, slice], surfels: 
     if own.sum() * columns.cell ** 2 < LEAST_AREA:
         return None
     where = (np.argwhere(own) + (box[0].start, box[1].start) + 0.5) * columns.cell + columns.origin
-    frame = Frame(where.mean(0), main_direction(patch)[0])
-    raster = raster_of(patch, frame)
-    plan = rectilinear_plan(raster, frame)
+    plan, raster = _plan(patch, where.mean(0))
     if plan is None or plan.area() < LEAST_AREA:
         return None
     if len(surfels) < LEAST_SURFELS:
         surfels = np.column_stack([where, columns.top[box][own]])
     base = _lowest_ground(columns, number, box)
     roof = _best_roof(plan, raster, patch, surfels, base - SINK)
-    return _part(plan, roof, patch, base, int(columns.above[box][own][0]))
+    return _part(plan, roof, patch, base, int(columns.above[box][own][0])) if roof else None
 
 
 def _lowest_ground(columns: Columns, number: int, box: tuple[slice, slice]) -> float:
@@ -82,32 +92,72 @@ def _lowest_ground(columns: Columns, number: int, box: tuple[slice, slice]) -> f
     return float(columns.ground[wide][near].min())
 
 
-def _best_roof(plan: Plan, raster: Raster, patch: Patch, surfels: np.ndarray, floor: float) -> Roof:
-    """The roof of the form that fits the surfels [N, 3] best."""
+def _plan(patch: Patch, centre: np.ndarray) -> tuple[Plan | RoundPlan | None, Raster]:
+    """The footprint of straight walls, or a round one where that is nearer; and the raster it was made from."""
+    angle, agreed = main_direction(patch)
+    frame = Frame(centre, angle)
+    raster = raster_of(patch, frame)
+    straight = rectilinear_plan(raster, frame)
+    merit = _merit(straight, raster)
+    if agreed < RIGHT_ANGLED and (circle := circle_plan(raster, frame)) and _merit(circle, raster) > merit:
+        return circle, raster
+    if raster.area() >= LEAST_FREE and merit < FINE and (free := free_plan(raster, frame)):
+        if _merit(free, raster) > merit + FREE_PRICE:
+            return free, raster
+    return straight, raster
+
+
+def _merit(plan: Plan | RoundPlan | None, raster: Raster) -> float:
+    """How well a plan tells the footprint: intersection over union, where it is known, less a price for each corner."""
+    if plan is None:
+        return 0.0
+    own = plan.contains(np.stack(np.meshgrid(raster.u, raster.v, indexing="ij"), -1))[raster.known]
+    solid = (raster.share > 0.5)[raster.known]
+    return float((own & solid).sum() / max((own | solid).sum(), 1)) - CORNER_MERIT * plan.corners()
+
+
+def _best_roof(plan: Plan | RoundPlan, raster: Raster, patch: Patch, surfels: np.ndarray, floor: float) -> Roof | None:
+    """The roof of the form that fits the surfels [N, 3] best; None where nothing was built."""
     points, z = plan.frame.own(surfels[:, :2]), surfels[:, 2]
-    rects, few = rectangles(plan.u, plan.v, plan.inside), cover(plan.u, plan.v, plan.inside)
-    roofs = [fitted(form, points, z, floor) for form in rectangle_forms(rects, few)]
-    steps = terraced(plan, raster, patch.sample(patch.height, raster.world, 0), points, z, floor)
-    roofs = [r for r in roofs + ([steps] if steps else []) if r.eaves > floor + SINK] or roofs[:1]
-    return min(roofs, key=lambda roof: roof.score)
+    heights = patch.sample(patch.height, raster.world, 0)
+    if isinstance(plan, RoundPlan):
+        roofs = round_roofs(plan, raster, heights, points, z, floor)
+    else:
+        rects, few = rectangles(plan.u, plan.v, plan.inside), cover(plan.u, plan.v, plan.inside)
+        roofs = [fitted(form, points, z, floor) for form in rectangle_forms(rects, few)]
+        if min(roof.score for roof in roofs) > TERRACE_ERROR and (
+                steps := terraced(plan, raster, heights, points, z, floor)):
+            roofs.append(steps)
+    return min((r for r in roofs if r.eaves > floor + SINK + LOWEST_EAVES), key=lambda roof: roof.score, default=None)
 
 
-def _part(plan: Plan, roof: Roof, patch: Patch, base: float, class_id: int) -> Part | None:
+def _parapets(plan: Plan | RoundPlan, roof: Roof) -> list[np.ndarray]:
+    """The parapet of a roof of one level."""
+    if isinstance(plan, RoundPlan):
+        return ring_parapet(plan.polygons[0], roof.eaves) if plan.circle else []
+    return grid_parapets(plan.u, plan.v, plan.inside.astype(np.int64), np.array([0.0, roof.eaves]))
+
+
+def _part(plan: Plan | RoundPlan, roof: Roof, patch: Patch, base: float, class_id: int) -> Part | None:
     """The closed solid under a roof, in the world."""
     pieces = trimmed(roof.pieces, plan.frame, patch.extent)
     if not pieces:
         return None
-    vertices, faces = united(pieces)
+    trims = roof.trims
+    if class_id in WALLED and plan.area() >= PARAPET_AREA:
+        trims = _parapets(plan, roof) if roof.code == FLAT else trims
+    elif roof.code == TERRACES:
+        trims = []
+    vertices, faces = united(pieces + trimmed(trims, plan.frame, patch.extent))
     if not len(faces):
         return None
-    size = vertices[:, :2].max(0) - vertices[:, :2].min(0)
-    middle = plan.frame.world((vertices[:, :2].max(0) + vertices[:, :2].min(0)) / 2)
+    corners = np.concatenate(pieces)
+    low, high = corners[:, :2].min(0), corners[:, :2].max(0)
+    size, middle = high - low, plan.frame.world((low + high) / 2)
     turned = plan.frame.angle + (np.pi / 2 if size[1] > size[0] else 0.0)
-    down = face_normals(vertices, faces)[:, 2] < -0.5
-    a, b, c = vertices[faces[down]][:, :, :2].swapaxes(0, 1)
-    area = float(np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]).sum() / 2)
+    area = _floor_area(vertices, faces)
     vertices[:, :2] = plan.frame.world(vertices[:, :2])
-    normal = np.repeat(face_normals(vertices, faces)[:, None], 3, 1).astype(np.float32)
+    normal = corner_normals(vertices, faces, BEND if isinstance(plan, RoundPlan) else 0.0)
     eaves = roof.eaves - base
     attributes = {
         "height": float(vertices[:, 2].max() - base), "eaves": eaves, "area": area, "base": base, "x": float(middle[0]),
@@ -117,3 +167,10 @@ def _part(plan: Plan, roof: Roof, patch: Patch, base: float, class_id: int) -> P
     return Part("", BUILDING, class_id, vertices, faces, np.full(len(faces), class_id, np.uint8), normal,
                 np.full((len(faces), 3, 3), 128, np.uint8), solid=True, attributes=attributes,
                 convex=[np.column_stack([plan.frame.world(p[:, :2]), p[:, 2]]) for p in pieces])
+
+
+def _floor_area(vertices: np.ndarray, faces: np.ndarray) -> float:
+    """Square metres of the faces that lie at the lowest level."""
+    floor = (vertices[faces][:, :, 2] < vertices[:, 2].min() + 1e-6).all(1)
+    a, b, c = vertices[faces[floor]][:, :, :2].swapaxes(0, 1)
+    return float(np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]).sum() / 2)

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+GRID = 0.125  # metres: lines lie on multiples, so that ridges, eaves and hips meet in exact points and leave no slivers
+NARROWEST = 1.0  # metres between lines
 STEP = 0.25  # cells: pitch of the raster in the building's frame
 BLUR = 0.7  # cells: standard deviation of the blur that takes the steps off a border askew
 RIGHT_ANGLED = 0.4  # share of the border that must agree on two directions, else the footprint is round
 APART = 1.4  # metres between parallel walls: nearer ones are one
 SHORTEST = 1.5  # metres of wall that make a line
 CORNER_PRICE = 0.9  # square metres that may be wrong for each corner saved
+FEW = 60  # cells of a building too small for its border to tell its direction
 MARGIN = 4  # cells around a building that are looked at
 _REFINE = np.radians(np.linspace(-4, 4, 17))
 
@@ -87,6 +90,20 @@ class Plan:
         """Square metres."""
         return float((np.outer(np.diff(self.u), np.diff(self.v)) * self.inside).sum())
 
+    def corners(self) -> int:
+        """Corners of its outline."""
+        return _corners(np.pad(self.inside, 1))
+
+    def cell(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The cells [...] i, j of points [..., 2] of the frame, those outside the grid in its outermost ones."""
+        return tuple(np.clip(np.searchsorted(lines, points[..., k]) - 1, 0, len(lines) - 2)  # type: ignore[return-value]
+                     for k, lines in enumerate((self.u, self.v)))
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Whether points [..., 2] of the frame lie in the footprint."""
+        low, high = np.array([self.u[0], self.v[0]]), np.array([self.u[-1], self.v[-1]])
+        return self.inside[self.cell(points)] & ((points >= low) & (points <= high)).all(-1)
+
 
 @dataclass
 class Raster:
@@ -104,6 +121,10 @@ class Raster:
     share: np.ndarray
     known: np.ndarray
     world: np.ndarray
+
+    def area(self) -> float:
+        """Square metres of the building that lie in the place."""
+        return float(((self.share > 0.5) & self.known).sum() * self.step ** 2)
 
 
 def patch_of(building: np.ndarray, top: np.ndarray, number: int, box: tuple[slice, slice], origin: np.ndarray,
@@ -129,6 +150,8 @@ def main_direction(patch: Patch) -> tuple[float, float]:
     border = patch.mask & ~ndimage.binary_erosion(patch.mask, border_value=1) & (slope > 1e-6)
     if not border.any():
         return 0.0, 0.0
+    if patch.mask.sum() < FEW:
+        return _box_direction(np.argwhere(patch.mask)), 1.0
     away = np.arctan2(-gy[border], -gx[border])
     weight = slope[border]
     turn = (weight * np.exp(4j * away)).sum()
@@ -137,6 +160,19 @@ def main_direction(patch: Patch) -> tuple[float, float]:
         [np.cos(away), np.sin(away)], 1)
     scores = [_thinness(edge, away, weight, angle + d) - 1e-3 * abs(d) for d in _REFINE]
     return angle + float(_REFINE[int(np.argmax(scores))]), float(np.abs(turn) / weight.sum())
+
+
+def _box_direction(cells: np.ndarray) -> float:
+    """Angle of the box of the cells' [N, 2] own spread that holds most of them: for huts of few cells."""
+    points = (cells[:, None] + np.array([(0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75)])).reshape(-1, 2)
+    points = points - points.mean(0)
+    angles = np.radians(np.arange(0, 90, 2.5))
+    held = []
+    for angle in angles:
+        own = np.abs(points @ Frame(np.zeros(2), float(angle)).axes().T)
+        held.append((own <= np.sqrt(3 * (own ** 2).mean(0))).all(1).mean())
+    best = np.array(held) > max(held) - 1e-9
+    return float(angles[best][int(best.sum()) // 2])
 
 
 def _thinness(edge: np.ndarray, away: np.ndarray, weight: np.ndarray, angle: float) -> float:
@@ -195,8 +231,9 @@ def _wall_lines(solid: np.ndarray, raster: Raster, axis: int) -> np.ndarray:
     return np.array(sorted(lines))
 
 
-def strong_lines(at: np.ndarray, walls: np.ndarray, step: float, taken: list[float], shortest: float = SHORTEST) -> list[float]:
-    """Positions at which walls gather, the longest first, none within APART of another or of those taken.
+def strong_lines(at: np.ndarray, walls: np.ndarray, step: float, taken: list[float], shortest: float = SHORTEST,
+                 apart: float = APART) -> list[float]:
+    """Positions at which walls gather, the longest first, none within `apart` of another or of those taken.
 
     Args:
         at: float64 [K] metres, evenly spaced by `step`. walls: float64 [K] metres of wall there.
@@ -206,7 +243,7 @@ def strong_lines(at: np.ndarray, walls: np.ndarray, step: float, taken: list[flo
     near = ndimage.correlate1d(walls, kernel, mode="constant")
     free = np.ones(len(at), bool)
     for line in taken:
-        free &= np.abs(at - line) >= APART
+        free &= np.abs(at - line) >= apart
     out: list[float] = []
     while free.any():
         best = int(np.argmax(np.where(free, near, -1.0)))
@@ -215,7 +252,7 @@ def strong_lines(at: np.ndarray, walls: np.ndarray, step: float, taken: list[flo
         close = np.abs(at - at[best]) <= 0.7
         line = float((at[close] * walls[close]).sum() / walls[close].sum())
         out.append(line)
-        free &= (np.abs(at - line) >= APART) & (np.abs(at - at[best]) >= APART)
+        free &= (np.abs(at - line) >= apart) & (np.abs(at - at[best]) >= apart)
     return out
 
 
@@ -317,7 +354,13 @@ def _balanced(lines: np.ndarray, across: np.ndarray, inside: np.ndarray, solid: 
         part = solid[np.ix_(near, cols)]
         wanted = np.where(facing > 0, at[near[0]] - step / 2 + part.sum(0) * step, at[near[-1]] + step / 2 - part.sum(0) * step)
         out[k] = wanted.mean()
-    return out
+    out = on_grid(out)
+    return out if (np.diff(out) >= NARROWEST).all() else on_grid(lines)
+
+
+def on_grid(lines: np.ndarray) -> np.ndarray:
+    """The nearest multiples of GRID."""
+    return np.rint(lines / GRID) * GRID
 
 
 def rectangles(u: np.ndarray, v: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ all, or the largest of the gables of its wings. All of these are a + b * shape o
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,7 @@ STEEPEST = 1.6  # rise over run
 LEAST_RISE = 0.35  # metres from eaves to ridge below which a roof is flat
 SLOPE_PRICE, WING_PRICE = 0.03, 0.05  # metres that a roof with slopes, with several ridges, must fit better than a simpler one
 SQUARE = 1.1  # length over width up to which a wing has its ridge where the whole building has it
+EAVES, VERGE, BOARD = 0.375, 0.25, 0.16  # metres that a roof stands out over walls, over gables; and its thickness
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Roof:
         eaves, ridge: world z of its lowest edge and of its highest point.
         pieces: convex pieces of the building under it, each float64 [P, 3] corners in its frame, from `floor` up.
         height: its world z at points [N, 2] of the frame.
+        trims: convex pieces that stand out: eaves, parapets.
     """
 
     code: int
@@ -36,6 +38,7 @@ class Roof:
     ridge: float
     pieces: list[np.ndarray]
     height: Callable[[np.ndarray], np.ndarray]
+    trims: list[np.ndarray] = field(default_factory=list)
 
 
 @dataclass
@@ -46,12 +49,15 @@ class Form:
         code: FLAT, GABLE or HIP. price: metres, see SLOPE_PRICE.
         shape: heights [N] at points [N, 2] of the frame, 0 at the lowest eaves.
         corners: of each piece its plan points with their heights, float64 [P, 3].
+        boards: what stands out over the walls: the upper corners of each convex piece and those of its lower side (which lies
+            BOARD deeper), float64 [P, 3] both; below 0 over the eaves.
     """
 
     code: int
     price: float
     shape: Callable[[np.ndarray], np.ndarray]
     corners: list[np.ndarray] = field(default_factory=list)
+    boards: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def rise(self) -> float:
         """Its highest corner."""
@@ -64,9 +70,12 @@ def fitted(form: Form, points: np.ndarray, z: np.ndarray, floor: float) -> Roof:
     if b * form.rise() < LEAST_RISE:
         a, b = float(np.median(z)), 0.0
     missed = np.abs(a + b * form.shape(points) - z)
-    pieces = [prism(np.column_stack([c[:, :2], a + b * c[:, 2]]), floor) for c in form.corners]
+    level, slope = np.array([0.0, 0.0, a]), np.array([1.0, 1.0, b])
+    pieces = [prism(c * slope + level, floor) for c in form.corners]
+    boards = [np.concatenate([upper * slope + level, lower * slope + level - (0.0, 0.0, BOARD)])
+              for upper, lower in form.boards]
     return Roof(form.code if b else FLAT, float(np.median(missed)), float(missed.mean()) + form.price, a, a + b * form.rise(),
-                pieces, lambda at: a + b * form.shape(at))
+                pieces, lambda at: a + b * form.shape(at), boards)
 
 
 def prism(top: np.ndarray, floor: float) -> np.ndarray:
@@ -92,7 +101,8 @@ def robust_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 def flat_form(cover: np.ndarray) -> Form:
     """A flat roof over rectangles [K, 4] that cover the footprint."""
-    return Form(FLAT, 0.0, lambda at: np.zeros(len(at)), [_corners(r) for r in cover])
+    outer = [_corners(r + (-EAVES, -EAVES, EAVES, EAVES)) for r in cover]
+    return Form(FLAT, 0.0, lambda at: np.zeros(len(at)), [_corners(r) for r in cover], [(o, o) for o in outer])
 
 
 def hip_form(rects: np.ndarray) -> Form:
@@ -102,12 +112,14 @@ def hip_form(rects: np.ndarray) -> Form:
                        np.minimum(at[:, None, 1] - rects[:, 1], rects[:, 3] - at[:, None, 1]))
         return np.maximum(d.max(1), 0.0)
 
-    corners = []
+    corners, boards = [], []
     for u0, v0, u1, v1 in rects:
         half = min(u1 - u0, v1 - v0) / 2
-        ridge = [(u0 + half, v0 + half, half), (u1 - half, v1 - half, half)]
+        ridge = np.array([(u0 + half, v0 + half, half), (u1 - half, v1 - half, half)])
+        outer = _corners((u0 - EAVES, v0 - EAVES, u1 + EAVES, v1 + EAVES)) - (0.0, 0.0, EAVES)
         corners.append(np.concatenate([_corners((u0, v0, u1, v1)), ridge]))
-    return Form(HIP, SLOPE_PRICE if len(rects) == 1 else WING_PRICE, shape, corners)
+        boards.append((np.concatenate([outer, ridge]), outer))
+    return Form(HIP, SLOPE_PRICE if len(rects) == 1 else WING_PRICE, shape, corners, boards)
 
 
 def gable_form(cover: np.ndarray, axis: int) -> Form:
@@ -119,24 +131,17 @@ def gable_form(cover: np.ndarray, axis: int) -> Form:
     def shape(at: np.ndarray) -> np.ndarray:
         return np.maximum((high - low) / 2 - np.abs(at[:, across] - middle), 0.0)
 
-    corners = []
-    for rect in cover:
-        points = _corners(rect)
-        if rect[across] < middle < rect[across + 2]:
-            ridge = np.full((2, 3), middle)
-            ridge[:, axis] = rect[axis], rect[axis + 2]
-            points = np.concatenate([points, ridge])
-        points[:, 2] = shape(points[:, :2])
-        corners.append(points)
-    return Form(GABLE, SLOPE_PRICE, shape, corners)
+    pieces = [_ridged(rect, axis, middle, (high - low) / 2) for rect in cover]
+    return Form(GABLE, SLOPE_PRICE, shape, [c for c, _ in pieces], [b for _, boards in pieces for b in boards])
 
 
 def wings_form(rects: np.ndarray, main_axis: int) -> Form:
     """A ridge along each of the largest rectangles [K, 4]; nearly square ones have it along the main axis."""
     size = rects[:, 2:] - rects[:, :2]
     across = np.where(size.max(1) > SQUARE * size.min(1), size.argmin(1), 1 - main_axis)
+    rects, ends = _against_ridges(rects, across)
     rows = np.arange(len(rects))
-    half = size[rows, across] / 2
+    half = (rects[rows, across + 2] - rects[rows, across]) / 2
     middle = rects[rows, across] + half
 
     def shape(at: np.ndarray) -> np.ndarray:
@@ -144,13 +149,52 @@ def wings_form(rects: np.ndarray, main_axis: int) -> Form:
         within = ((at[:, None] >= rects[:, :2]) & (at[:, None] <= rects[:, 2:])).all(2)
         return np.maximum(np.where(within, d, 0.0).max(1), 0.0)
 
-    corners = []
+    pieces = [_ridged(rect, int(1 - across[k]), float(middle[k]), float(half[k]), ends[k]) for k, rect in enumerate(rects)]
+    return Form(GABLE, WING_PRICE, shape, [c for c, _ in pieces], [b for _, boards in pieces for b in boards])
+
+
+def _against_ridges(rects: np.ndarray, across: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Wings [K, 4] that run across a wider one and no farther than its wall end at that one's ridge.
+
+    Returns:
+        the rectangles; float64 [K, 2] how far the roof stands out at both ends of each: 0 where it meets a ridge.
+    """
+    out, ends = rects.copy(), np.full((len(rects), 2), VERGE)
+    width = rects[np.arange(len(rects)), across + 2] - rects[np.arange(len(rects)), across]
     for k, rect in enumerate(rects):
-        ridge = np.full((2, 3), middle[k])
-        ridge[:, 1 - across[k]] = rect[1 - across[k]], rect[3 - across[k]]
-        ridge[:, 2] = half[k]
-        corners.append(np.concatenate([_corners(rect), ridge]))
-    return Form(GABLE, WING_PRICE, shape, corners)
+        along = 1 - across[k]
+        for wide in np.flatnonzero((across == along) & (width >= width[k])):
+            main = rects[wide]
+            if not (main[across[k]] <= rect[across[k]] and main[across[k] + 2] >= rect[across[k] + 2]):
+                continue
+            ridge = (main[along] + main[along + 2]) / 2
+            beyond = rect[along] < main[along], rect[along + 2] > main[along + 2]
+            if beyond == (False, True) and rect[along] == main[along] and ridge > out[k, along]:
+                out[k, along], ends[k, 0] = ridge, 0.0
+            elif beyond == (True, False) and rect[along + 2] == main[along + 2] and ridge < out[k, along + 2]:
+                out[k, along + 2], ends[k, 1] = ridge, 0.0
+    return out, ends
+
+
+def _ridged(rect: np.ndarray, axis: int, middle: float, half: float,
+            ends: Sequence[float] = (VERGE, VERGE)) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Corners and boards over a rectangle of a gable whose ridge runs along `axis` at `middle`, `half` from its eaves."""
+    across = 1 - axis
+
+    def line(where: float, low: float, high: float) -> np.ndarray:
+        """Two points of the roof along the axis."""
+        points = np.full((2, 3), half - abs(where - middle))
+        points[:, across], points[:, axis] = where, (low, high)
+        return points
+
+    stops = [rect[across], *([middle] if rect[across] < middle < rect[across + 2] else []), rect[across + 2]]
+    corners = np.concatenate([line(s, rect[axis], rect[axis + 2]) for s in stops])
+    stops[0], stops[-1] = stops[0] - EAVES, stops[-1] + EAVES
+    if len(stops) == 2 and stops[0] < middle < stops[1]:  # eaves do not go over the ridge
+        stops = [stops[0], min(stops[1], middle)] if corners[0, across] < middle else [max(stops[0], middle), stops[1]]
+    lines = [line(s, rect[axis] - ends[0], rect[axis + 2] + ends[1]) for s in stops]
+    slabs = [np.concatenate(pair) for pair in zip(lines, lines[1:])]
+    return corners, [(slab, slab) for slab in slabs]
 
 
 def rectangle_forms(rects: np.ndarray, cover: np.ndarray) -> list[Form]:

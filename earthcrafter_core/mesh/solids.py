@@ -9,6 +9,7 @@ from manifold3d import Manifold, OpType
 from .footprints import Frame
 
 TOLERANCE = 0.004  # metres by which simplifying may move a surface
+FLIPS = 12  # rounds of flips, at most
 SMALLEST = 0.05  # cubic metres: smaller loose bits are dropped
 
 
@@ -38,7 +39,64 @@ def united(pieces: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     if not parts:
         return np.zeros((0, 3)), np.zeros((0, 3), np.int32)
     mesh = Manifold.compose(parts).as_original().simplify(TOLERANCE).to_mesh64()
-    return np.asarray(mesh.vert_properties)[:, :3].astype(np.float64), np.asarray(mesh.tri_verts).astype(np.int32)
+    vertices = np.asarray(mesh.vert_properties)[:, :3].astype(np.float64)
+    return vertices, well_triangulated(vertices, np.asarray(mesh.tri_verts).astype(np.int32))
+
+
+def well_triangulated(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Faces of a closed mesh with the edges inside its planes turned to where they make no thin triangles (Lawson's flips:
+    an edge goes where the two angles across from it make more than half a turn, which also tells that it can)."""
+    faces = faces.copy()
+    for _ in range(FLIPS):
+        normal = face_normals(vertices, faces)
+        edge = faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+        apex = faces[:, [2, 0, 1]].ravel()
+        order = np.lexsort((edge.max(1), edge.min(1)))
+        one, two = order[::2], order[1::2]  # a closed mesh has each edge twice
+        level = (normal[one // 3] * normal[two // 3]).sum(1) > 1 - 1e-10
+        one, two = one[level], two[level]
+        wide = _angle(vertices, apex[one], edge[one]) + _angle(vertices, apex[two], edge[two])
+        known = {(min(a, b), max(a, b)) for a, b in edge.tolist()}
+        done: set[int] = set()
+        for k in np.argsort(-wide, kind="stable"):
+            if wide[k] <= np.pi + 1e-6:
+                break
+            f, g = one[k] // 3, two[k] // 3
+            (p, q), a, b = edge[one[k]].tolist(), int(apex[one[k]]), int(apex[two[k]])
+            if f in done or g in done or (min(a, b), max(a, b)) in known:
+                continue
+            faces[f], faces[g] = (a, p, b), (b, q, a)
+            known.add((min(a, b), max(a, b)))
+            done |= {f, g}
+        if not done:
+            break
+    return faces
+
+
+def _angle(vertices: np.ndarray, apex: np.ndarray, edge: np.ndarray) -> np.ndarray:
+    """Angles [N] at corners `apex` [N] of triangles with the edges [N, 2] across."""
+    a, b = vertices[edge[:, 0]] - vertices[apex], vertices[edge[:, 1]] - vertices[apex]
+    return np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), (a * b).sum(1))
+
+
+def corner_normals(vertices: np.ndarray, faces: np.ndarray, bend: float) -> np.ndarray:
+    """Unit normals float32 [F, 3, 3] of faces' corners: the faces' own; walls that meet at less than `bend` degrees share."""
+    normal = face_normals(vertices, faces)
+    out = np.repeat(normal[:, None], 3, 1)
+    if bend > 0:
+        wall = np.flatnonzero(np.abs(normal[:, 2]) < 0.05)
+        at, face = faces[wall].ravel(), np.repeat(wall, 3)
+        one, two = np.nonzero((at[:, None] == at[None, :]) & (normal[face] @ normal[face].T > np.cos(np.radians(bend))))
+        shared = np.zeros((len(at), 3))
+        weight = _corner_angles(vertices, faces[wall]).ravel()
+        np.add.at(shared, one, normal[face[two]] * weight[two, None])
+        out[wall] = (shared / np.linalg.norm(shared, axis=1, keepdims=True)).reshape(-1, 3, 3)
+    return out.astype(np.float32)
+
+
+def _corner_angles(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Angles float64 [F, 3] of faces at their corners."""
+    return np.stack([_angle(vertices, faces[:, k], faces[:, [(k + 1) % 3, (k + 2) % 3]]) for k in range(3)], 1)
 
 
 def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

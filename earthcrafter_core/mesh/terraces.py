@@ -3,12 +3,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .footprints import CORNER_PRICE, Plan, Raster, cell_sums, cover, fixed_corners, strong_lines, without_idle_lines
+from .footprints import (CORNER_PRICE, Plan, Raster, cell_sums, cover, fixed_corners, on_grid, strong_lines,
+                         without_idle_lines)
+from .parapets import grid_parapets
 from .roofs import TERRACES, Roof, prism
 
 LEVELS = 4
 LEVEL_ERROR = 0.12  # metres: mean error at which more levels are not needed
 STEP = 0.6  # metres between levels; nearer ones are one
+WIDE = 2.4  # metres that a terrace is wide, at least
 BORDER = 3.0  # metres of step that make a line of the grid
 PRICE = 0.06  # metres that terraces must fit better than a flat roof
 
@@ -50,10 +53,10 @@ def terraced(plan: Plan, raster: Raster, roof: np.ndarray, points: np.ndarray, z
     if grid.max() == grid[grid > 0].min():
         return None
     heights = np.concatenate([[floor], levels])
+    made = Plan(plan.frame, u, v, grid > 0)
 
     def height(at: np.ndarray) -> np.ndarray:
-        i, j = (np.clip(np.searchsorted(lines, at[:, k]) - 1, 0, len(lines) - 2) for k, lines in enumerate((u, v)))
-        return heights[grid[i, j]]
+        return heights[grid[made.cell(at)]]
 
     pieces = []
     for k in np.unique(grid[grid > 0]):
@@ -64,7 +67,7 @@ def terraced(plan: Plan, raster: Raster, roof: np.ndarray, points: np.ndarray, z
                 pieces.append(prism(top, floor))
     missed = np.abs(height(points) - z)
     return Roof(TERRACES, float(np.median(missed)), float(missed.mean()) + PRICE, float(heights[grid[grid > 0].min()]),
-                float(heights[grid.max()]), pieces, height)
+                float(heights[grid.max()]), pieces, height, grid_parapets(u, v, grid, heights))
 
 
 def _with_steps(lines: np.ndarray, label: np.ndarray, solid: np.ndarray, levels: np.ndarray, raster: Raster,
@@ -74,7 +77,8 @@ def _with_steps(lines: np.ndarray, label: np.ndarray, solid: np.ndarray, levels:
     at = (raster.u, raster.v)[axis]
     rise = np.minimum(np.abs(levels[label[1:]] - levels[label[:-1]]), 2.0) / 2.0
     steps = (rise * (solid[1:] & solid[:-1])).sum(1) * raster.step
-    return np.sort(np.concatenate([lines, strong_lines(at[1:] - raster.step / 2, steps, raster.step, list(lines), BORDER)]))
+    new = strong_lines(at[1:] - raster.step / 2, steps, raster.step, list(lines), BORDER, WIDE)
+    return np.sort(np.concatenate([lines, on_grid(np.array(new, np.float64))]))
 
 
 def _level_cells(u: np.ndarray, v: np.ndarray, inside: np.ndarray, label: np.ndarray, solid: np.ndarray, levels: np.ndarray,

@@ -1,0 +1,222 @@
+"""Footprints without straight walls: circles, or smooth outlines, as convex polygons, and the roofs over them."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from scipy import ndimage
+
+from .footprints import Frame, Raster
+from .roofs import FLAT, HIP, LEAST_RISE, SLOPE_PRICE, TERRACES, Form, Roof, fitted, prism
+from .terraces import PRICE, levels_of
+
+ROUND_ERROR = 0.35  # metres that the border of a circle may miss by, root mean square
+SIDE = 1.6  # metres, a circle's sides
+EVEN = 0.8  # metres: standard deviation of the blur that takes the steps off a free outline
+STRAY = 0.45  # metres by which a free outline may leave the footprint's
+SHORT = 3.0  # metres: a side up to this length may be a corner that was blurred
+LEAST_COURT = 6.0  # square metres of a courtyard
+LEAST_SHARE = 0.04  # of the footprint that a terrace has, at least
+
+
+@dataclass
+class RoundPlan:
+    """A footprint as convex polygons of its frame that share whole sides.
+
+    Attributes:
+        frame: where it lies. polygons: each float64 [P, 2], counter-clockwise.
+        outline: all of them together. circle: (u, v, radius) where it is one, else None.
+    """
+
+    frame: Frame
+    polygons: list[np.ndarray]
+    outline: shapely.Geometry
+    circle: tuple[float, float, float] | None = None
+
+    def area(self) -> float:
+        """Square metres."""
+        return float(self.outline.area)
+
+    def corners(self) -> int:
+        """Corners of its outline; a circle counts as a square."""
+        rings = shapely.get_num_interior_rings(self.outline) + 1  # each names its first corner twice
+        return 4 if self.circle else int(shapely.count_coordinates(self.outline) - rings)
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Whether points [..., 2] of the frame lie in it."""
+        return shapely.contains_xy(self.outline, points[..., 0], points[..., 1])
+
+
+def circle_plan(raster: Raster, frame: Frame) -> RoundPlan | None:
+    """The circle through the footprint's border; None where it is none."""
+    solid = raster.share > 0.5
+    edge = (solid[1:] != solid[:-1]) & raster.known[1:] & raster.known[:-1]
+    side = (solid[:, 1:] != solid[:, :-1]) & raster.known[:, 1:] & raster.known[:, :-1]
+    half = raster.step / 2
+    points = np.concatenate([np.column_stack([raster.u[i] + half, raster.v[j]]) for i, j in [np.nonzero(edge)]]
+                            + [np.column_stack([raster.u[i], raster.v[j] + half]) for i, j in [np.nonzero(side)]])
+    if len(points) < 16:
+        return None
+    a = np.column_stack([2 * points, np.ones(len(points))])
+    (u, v, c), *_ = np.linalg.lstsq(a, (points ** 2).sum(1), rcond=None)
+    radius = float(np.sqrt(max(c + u * u + v * v, 0.0)))
+    missed = np.hypot(*(points - (u, v)).T) - radius
+    if radius < 1.5 or np.sqrt((missed ** 2).mean()) > ROUND_ERROR:
+        return None
+    count = int(np.clip(round(2 * np.pi * radius / SIDE), 12, 48))
+    turn = np.arange(count) * 2 * np.pi / count
+    reach = radius * np.sqrt(2 * np.pi / count / np.sin(2 * np.pi / count))  # a polygon of the circle's area
+    ring = np.column_stack([u + reach * np.cos(turn), v + reach * np.sin(turn)])
+    return RoundPlan(frame, [ring], shapely.Polygon(ring), (float(u), float(v), radius))
+
+
+def free_plan(raster: Raster, frame: Frame) -> RoundPlan | None:
+    """The footprint's own outline with few corners and the same area; None where nothing is left."""
+    solid = (ndimage.gaussian_filter(raster.share, EVEN / raster.step, mode="nearest") > 0.5) & raster.known
+    half = raster.step / 2
+    runs = []
+    for i, row in enumerate(solid):
+        change = np.flatnonzero(np.diff(np.pad(row.astype(int), 1)))
+        runs += [shapely.box(raster.u[i] - half, raster.v[a] - half, raster.u[i] + half, raster.v[b - 1] + half)
+                 for a, b in zip(change[::2], change[1::2])]
+    if not runs:
+        return None
+    steps = shapely.union_all(runs)
+    largest = max(shapely.get_parts(steps.simplify(STRAY)), key=lambda part: part.area)
+    rings = [_sharpened(np.asarray(ring.coords)[:-1]) for ring in (largest.exterior, *largest.interiors)
+             if shapely.Polygon(ring).area > LEAST_COURT]
+    outline = shapely.Polygon(rings[0], rings[1:]) if rings else shapely.Polygon()
+    if not outline.is_valid or outline.is_empty:
+        return None
+    outline = outline.buffer((raster.area() - outline.area) / max(outline.length, 1e-9), join_style="mitre")
+    if not isinstance(outline, shapely.Polygon) or outline.is_empty:
+        return None
+    return RoundPlan(frame, convex_polygons(outline), outline)
+
+
+def _sharpened(ring: np.ndarray) -> np.ndarray:
+    """A ring [P, 2] whose short sides, between two that turn the same way, are replaced by the point where those two meet."""
+    ring = ring.copy()
+    while len(ring) > 4:
+        a, p, q, b = (np.roll(ring, k, 0) for k in (1, 0, -1, -2))
+        before, side, after = p - a, q - p, b - q
+        det = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
+        same = np.sign(_cross(before, side)) == np.sign(_cross(side, after))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            along = _cross(side, after) / det  # how far beyond p, in units of the side before
+            meet = p + along[:, None] * before
+        reach = np.hypot(*(meet - (p + q) / 2).T)
+        length = np.hypot(*side.T)
+        fit = same & (length < SHORT) & np.isfinite(reach) & (reach < SHORT) & (np.abs(det) > 0.5 * np.hypot(*before.T)
+                                                                               * np.hypot(*after.T))
+        if not fit.any():
+            break
+        k = int(np.argmin(np.where(fit, length, np.inf)))
+        ring[k] = meet[k]
+        ring = np.delete(ring, (k + 1) % len(ring), 0)
+    return ring
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Plane cross products [N] of vectors [N, 2]."""
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+
+
+def convex_polygons(polygon: shapely.Polygon) -> list[np.ndarray]:
+    """A polygon, holes and all, as few convex ones: triangles joined where that leaves them convex (Hertel and Mehlhorn)."""
+    parts = [np.asarray(shapely.orient_polygons(t).exterior.coords)[:-1]
+             for t in shapely.get_parts(shapely.constrained_delaunay_triangles(polygon))]
+    joined = True
+    while joined:
+        joined = False
+        for i in range(len(parts)):
+            for j in range(i + 1, len(parts)):
+                both = _joined(parts[i], parts[j])
+                if both is not None:
+                    parts[i] = both
+                    del parts[j]
+                    joined = True
+                    break
+            if joined:
+                break
+    return parts
+
+
+def _joined(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
+    """Two counter-clockwise polygons that share one side as one, where that is convex; else None."""
+    for i in range(len(a)):
+        p, q = a[i], a[(i + 1) % len(a)]
+        for j in range(len(b)):
+            if (b[j] == q).all() and (b[(j + 1) % len(b)] == p).all():
+                ring = np.concatenate([np.roll(a, -(i + 1), 0), np.roll(b, -(j + 1), 0)[1:-1]])
+                side = np.roll(ring, -1, 0) - ring
+                turn = side[:, 0] * np.roll(side, -1, 0)[:, 1] - side[:, 1] * np.roll(side, -1, 0)[:, 0]
+                return ring if (turn >= 0).all() else None
+    return None
+
+
+# -------------------------------------------------------------------------------------------------------------- roofs
+
+def round_roofs(plan: RoundPlan, raster: Raster, heights: np.ndarray, points: np.ndarray, z: np.ndarray,
+                floor: float) -> list[Roof]:
+    """Flat, cone (of a circle) and terraced roofs over a round plan.
+
+    Args:
+        heights: float64 [I, J] of the raster's samples. points: [N, 2] of the frame, z: [N] surfels. floor: world z.
+    """
+    plain = [np.pad(p, ((0, 0), (0, 1))) for p in plan.polygons]
+    forms = [Form(FLAT, 0.0, lambda at: np.zeros(len(at)), plain)]
+    if plan.circle is not None:
+        u, v, radius = plan.circle
+        tip = np.array([[u, v, radius]])
+        forms.append(Form(HIP, SLOPE_PRICE, lambda at: np.maximum(radius - np.hypot(at[:, 0] - u, at[:, 1] - v), 0.0),
+                          [np.concatenate([plain[0], tip])]))
+    roofs = [fitted(form, points, z, floor) for form in forms]
+    steps = _cut_levels(plan, raster, heights, points, z, floor)
+    return roofs + ([steps] if steps is not None else [])
+
+
+def _cut_levels(plan: RoundPlan, raster: Raster, heights: np.ndarray, points: np.ndarray, z: np.ndarray,
+                floor: float) -> Roof | None:
+    """Levels one above the other, each higher one beyond a straight line that leaves it its area; None where one is enough."""
+    levels = levels_of(z)
+    solid = (raster.share > 0.5) & raster.known
+    at = np.stack(np.meshgrid(raster.u, raster.v, indexing="ij"), -1)[solid]
+    label = np.abs(heights[solid][:, None] - levels).argmin(1)
+    pieces = [prism(np.pad(p, ((0, 0), (0, 1)), constant_values=levels[0]), floor) for p in plan.polygons]
+    region, cuts = plan.polygons, []
+    for k in range(1, len(levels)):
+        high = label >= k
+        if not LEAST_SHARE < high.mean() < 1 - LEAST_SHARE:
+            continue
+        away = at[high].mean(0) - at[~high].mean(0)
+        away /= max(float(np.hypot(*away)), 1e-9)
+        limit = float(np.quantile(at @ away, 1 - high.mean()))
+        region = [cut for p in region if (cut := _beyond(p, away, limit)) is not None]
+        cuts.append((away, limit, float(levels[k])))
+        pieces += [prism(np.pad(p, ((0, 0), (0, 1)), constant_values=levels[k]), floor) for p in region]
+    if not cuts or levels[-1] - levels[0] < LEAST_RISE:
+        return None
+
+    def height(own: np.ndarray) -> np.ndarray:
+        out, inside = np.full(len(own), levels[0]), np.ones(len(own), bool)
+        for away, limit, level in cuts:
+            inside = inside & (own @ away > limit)
+            out[inside] = level
+        return out
+
+    missed = np.abs(height(points) - z)
+    return Roof(TERRACES, float(np.median(missed)), float(missed.mean()) + PRICE, float(levels[0]), cuts[-1][2], pieces, height)
+
+
+def _beyond(polygon: np.ndarray, away: np.ndarray, limit: float) -> np.ndarray | None:
+    """The part of a convex polygon [P, 2] with away . point >= limit, None where there is none (Sutherland and Hodgman)."""
+    out = []
+    far = polygon @ away - limit
+    for p, q, a, b in zip(polygon, np.roll(polygon, -1, 0), far, np.roll(far, -1)):
+        if a >= 0:
+            out.append(p)
+        if a * b < 0:
+            out.append(p + (q - p) * a / (a - b))
+    return np.array(out) if len(out) > 2 else None
