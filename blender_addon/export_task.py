@@ -14,11 +14,17 @@ from .engine_client import EngineError, engine_environment
 
 @dataclass
 class Exported:
-    """What came of an export so far: the folder, the files, and an error for each format that could not be written."""
+    """What came of an export so far: the folder, the files of each format, the main one first, and an error for each format
+    that could not be written."""
 
     folder: Path
-    files: list[Path] = field(default_factory=list)
+    formats: list[list[Path]] = field(default_factory=list)
     errors: list[EarthCrafterError] = field(default_factory=list)
+
+    @property
+    def files(self) -> list[Path]:
+        """All of them."""
+        return [path for files in self.formats for path in files]
 
 
 class ExportTask(ChildTask):
@@ -57,7 +63,7 @@ class ExportTask(ChildTask):
             if "error" in said:
                 self.exported.errors.append(EarthCrafterError(str(said["error"]), str(said["remedy"])))
             elif "file" in said:
-                self.exported.files += [Path(name) for name in said.get("files", [said["file"]])]
+                self.exported.formats.append([Path(name) for name in said.get("files", [said["file"]])])
             else:
                 self.text, self.fraction = str(said["say"]), float(said["progress"])
         except (ValueError, KeyError, TypeError):

@@ -51,8 +51,8 @@ def start(scene: bpy.types.Scene, place: bpy.types.Collection, names: set[str], 
     name = scene_export.safe_name(place.name)
     for chosen_format in (f for f in formats if f.group == SCENE):
         try:
-            last.files += scene_export.write(chosen_format, scene_export.shown_objects(place), folder, name,
-                                             options["fbx_scale"])
+            last.formats.append(scene_export.write(chosen_format, scene_export.shown_objects(place), folder, name,
+                                                   options["fbx_scale"]))
         except EarthCrafterError as e:
             last.errors.append(e)
     wanted = [f.name for f in formats if f.group != SCENE]

@@ -17,8 +17,8 @@ PARTS, BY_CLASS, ONE = "PARTS", "CLASSES", "ONE"
 """How a place is divided into objects: every part, one for each class, or a single one."""
 CLASS_KIND = "class"
 """Kind of an object that holds all faces of a class."""
-MAX_TRIANGLES = 700_000
-"""Most triangles of one mesh object: its largest array is then copied in some 40 ms on a slow machine."""
+MAX_TRIANGLES = 250_000
+"""Most triangles of one mesh object: its largest array is then copied in some 15 ms on a slow machine."""
 _OWN_ORIGIN = ("building", "deck")  # kinds that an artist turns, scales and replaces one by one
 _FLAT = 0.9995  # cosine between a corner's and its face's normal from which it is the face's
 

@@ -1,6 +1,7 @@
 """A result folder -> one collection: meshes, point cloud and splats, with their classes and colours as attributes."""
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,15 +77,15 @@ def build(result: ResultArrays) -> Building:
     shown = len(result.splats.position)
     collection[FOLDER], collection[CLASS_LIST] = str(result.folder), result.classes
     made[-1][SHOWN], made[-1][TOTAL] = shown, result.splats_total
-    show(collection, MESH)
     return Imported(collection, shown, result.splats_total)
 
 
 def _made(objects: list[bpy.types.Object], kind: str, steps: Steps) -> Generator[None, None, None]:
-    """Take the steps of an object, and keep it under its kind."""
+    """Take the steps of an object, and keep it under its kind; only meshes are shown."""
     obj = yield from steps
     objects.append(obj)
     obj[KIND] = kind
+    obj.hide_viewport = obj.hide_render = kind != MESH
     yield
 
 
@@ -180,10 +181,9 @@ def standing(scene: bpy.types.Scene, folder: Path, layout: bpy.types.Object) -> 
 def delete(collection: bpy.types.Collection) -> None:
     """Take a place out of the file: its collection, its objects, their meshes and textures; the result's folder stays."""
     objects = [obj for obj in collection.objects if KIND in obj]
-    meshes = [obj.data for obj in objects]
-    materials = {m for mesh in meshes for m in mesh.materials if m is not None}
-    bpy.data.batch_remove(objects)
-    bpy.data.batch_remove([mesh for mesh in meshes if not mesh.users])
+    uses = Counter(obj.data for obj in objects)
+    materials = {m for mesh in uses for m in mesh.materials if m is not None}
+    bpy.data.batch_remove([*objects, *(mesh for mesh, count in uses.items() if mesh.users <= count)])
     remove_own(materials)
     bpy.data.collections.remove(collection)
 

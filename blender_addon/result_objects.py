@@ -21,12 +21,14 @@ def mesh_object(name: str, arrays: MeshArrays, materials: list[bpy.types.Materia
         count = len(arrays.class_id)
         mesh.vertices.add(len(arrays.position))
         mesh.edges.add(len(arrays.edge_verts))
+        yield
         mesh.loops.add(count * 3)
         mesh.polygons.add(count)
         yield
         # attributes take arrays by one copy; the collections' own properties go value by value, and are ten times slower
         fill(mesh, "position", "FLOAT_VECTOR", "POINT", "vector", arrays.position)
         fill(mesh, ".edge_verts", "INT32_2D", "EDGE", "value", arrays.edge_verts)
+        yield
         fill(mesh, ".corner_vert", "INT", "CORNER", "value", arrays.corner_vert)
         fill(mesh, ".corner_edge", "INT", "CORNER", "value", arrays.corner_edge)
         yield

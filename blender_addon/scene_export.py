@@ -86,12 +86,13 @@ _WRITERS: dict[str, Callable[[Path, list[bpy.types.Object], str], None]] = {
 
 
 def _call(operator: Any, **options: Any) -> None:
-    """Call an exporter with those of the options that this Blender's version of it knows. Raises BadInput where it is off."""
+    """Call an exporter with those of the options that this Blender's version of it knows. Raises BadInput where there is
+    none: add-ons can be switched off, and some systems' own builds of Blender lack USD."""
     try:
         known = operator.get_rna_type().properties
     except KeyError as e:
-        raise BadInput(f"Blender's exporter {operator.idname_py()} is switched off.",
-                       "Switch its add-on on in Edit > Preferences > Add-ons.") from e
+        raise BadInput(f"This Blender has no exporter {operator.idname_py()}.",
+                       "Switch its add-on on in Edit > Preferences > Add-ons, or export the mesh as generated.") from e
     operator(**{name: value for name, value in options.items() if name in known})
 
 
@@ -117,10 +118,11 @@ def _selected(objects: list[bpy.types.Object]) -> Iterator[None]:
 
 @contextmanager
 def _texture_files(objects: list[bpy.types.Object], folder: Path) -> Iterator[None]:
-    """The textures of objects lie in a folder as files, and inside their images are called so."""
+    """The colour textures of objects lie in a folder as files, and inside their images are called so."""
     materials = {slot.material for obj in objects for slot in obj.material_slots if slot.material is not None}
-    images = {node.image for material in materials if material.node_tree is not None for node in material.node_tree.nodes
-              if node.type == "TEX_IMAGE" and node.image is not None}
+    images = {link.from_node.image for material in materials if material.node_tree is not None
+              for link in material.node_tree.links if link.from_node.type == "TEX_IMAGE"
+              and link.to_node.type == "BSDF_PRINCIPLED" and link.from_node.image is not None}
     before = {}
     for image in sorted(images, key=lambda image: image.name):
         path = folder / (safe_name(image.name) + _SUFFIXES.get(image.file_format, ""))

@@ -83,7 +83,7 @@ def test_a_format_that_fails_is_told_and_the_others_are_written(place, tmp_path)
     (tmp_path / "r" / "splats.ply").write_bytes(b"ply\n")
     out = tmp_path / "out"
     assert ops.export_place(directory=str(out), formats={"ply", "glb", "obj"}, **WAIT) == {"FINISHED"}
-    assert [p.name for p in exports.last.files if p.suffix in (".glb", ".obj")] == ["Town_seed_4.obj", "Town_seed_4.glb"]
+    assert [files[0].name for files in exports.last.formats] == ["Town_seed_4.obj", "Town_seed_4.glb"]
     assert len(exports.last.errors) == 1 and "splats.ply" in exports.last.errors[0].message
     assert not list(out.glob(".export-*")) and not list(out.glob("*.ply"))
 

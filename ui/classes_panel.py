@@ -14,6 +14,7 @@ class EARTHCRAFTER_PT_classes(SidebarPanel, bpy.types.Panel):
 
     bl_label = "Classes"
     bl_parent_id = "EARTHCRAFTER_PT_results"
+    bl_order = 0
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

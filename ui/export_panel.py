@@ -10,7 +10,7 @@ from ..export_formats import FORMATS, GROUPS, MESHES, SCENE, SPLATS
 from ..export_settings import EarthCrafterExport, export_settings
 from .common import SidebarPanel, draw_error, draw_text
 
-_COLUMNS = 3
+_COLUMNS = {MESHES: 3}  # 2 where the labels are longer
 
 
 class EARTHCRAFTER_PT_export(SidebarPanel, bpy.types.Panel):
@@ -27,7 +27,7 @@ class EARTHCRAFTER_PT_export(SidebarPanel, bpy.types.Panel):
         for group, title in GROUPS:
             column = layout.column(align=True)
             column.label(text=title)
-            grid = column.grid_flow(row_major=True, columns=_COLUMNS, even_columns=True, align=True)
+            grid = column.grid_flow(row_major=True, columns=_COLUMNS.get(group, 2), even_columns=True, align=True)
             for chosen in (f for f in FORMATS if f.group == group):
                 grid.prop_enum(settings, "formats", chosen.name)
         place = result_import.shown_place(context.scene)
@@ -48,29 +48,27 @@ class EARTHCRAFTER_PT_export(SidebarPanel, bpy.types.Panel):
 
 
 def _draw_last(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The files of the last export with their sizes, and what could not be written."""
+    """The main file of each format of the last export with the size of all, and what could not be written."""
     assert exports.last is not None
-    if exports.last.files:
+    if exports.last.formats:
         box = layout.box()
         column = box.column(align=True)
-        for path in exports.last.files:
+        for files in exports.last.formats:
             row = column.row()
-            row.label(text=path.name, icon="FILE_FOLDER" if path.is_dir() else "CHECKMARK")
+            row.label(text=files[0].name + (" ..." if len(files) > 1 else ""), icon="CHECKMARK")
             right = row.row()
             right.alignment = "RIGHT"
-            right.label(text=_size(path))
+            right.label(text=_size(files))
         box.operator("earthcrafter.open_exports", icon="FILE_FOLDER")
     for error in exports.last.errors:
         draw_error(layout, context, error)
 
 
-def _size(path: Path) -> str:
-    """A file's size for a person, "" of a folder and of what is gone."""
+def _size(files: list[Path]) -> str:
+    """The size of some files together, folders with what is in them, for a person; "" where one is gone."""
     try:
-        size = path.stat().st_size
+        size = sum(entry.stat().st_size for path in files for entry in ([path] if path.is_file() else path.iterdir()))
     except OSError:
-        return ""
-    if path.is_dir():
         return ""
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB"
 

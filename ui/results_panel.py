@@ -65,6 +65,7 @@ class EARTHCRAFTER_PT_history(SidebarPanel, bpy.types.Panel):
 
     bl_label = "History"
     bl_parent_id = "EARTHCRAFTER_PT_results"
+    bl_order = 1
 
     def draw(self, context: bpy.types.Context) -> None:
         """Pictures with seed and time; go back, take the settings, take the layout."""
