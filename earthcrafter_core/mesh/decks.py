@@ -1,4 +1,4 @@
-"""Bridges: closed slabs with straight edges where they run straight, a smooth top and upright sides."""
+"""Bridges: closed slabs with straight edges where they run straight, a smooth top and upright sides, on piers and abutments."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from ..scene import classes as sem
 from ..scene.splats import Splats
 from .columns import Columns
 from .deck_levels import Deck, find_decks
+from .deck_supports import supports
 from .place import DECK, Part
 from .sheet import Sheet, sheet_of
 from .sheet_borders import LONGEST, Borders, borders_of
@@ -41,7 +42,9 @@ def deck_parts(columns: Columns, splats: Splats, check: Callable[[], None] = lam
         check()
         if sheet is not None:
             corner = columns.origin + np.array([s.start for s in deck.box]) * columns.cell
-            part = _slab(sheet, height(sheet.points), f"bridge_{len(parts) + 1:03d}", corner)
+            rim = sheet.points[np.unique(sheet.triangles[sheet.label == _DECK])]
+            carried = supports(deck, columns, rim, THICKNESS)
+            part = _slab(sheet, height(sheet.points), carried, f"bridge_{len(parts) + 1:03d}", corner)
             part.attributes["height"] = float(part.vertices[:, 2].max() - columns.ground[deck.box][deck.mask].min())
             parts.append(part)
             check()
@@ -87,21 +90,26 @@ def _outlined(deck: Deck, cell: float, height: Callable[[np.ndarray], np.ndarray
     return sheet_of(labels, cell, borders_of(labels, cell, height, check), lambda place: height(place)[:, None], check)
 
 
-def _slab(sheet: Sheet, level: np.ndarray, name: str, corner: np.ndarray) -> Part:
-    """The closed slab under the triangles of a plan that are labelled as deck; its points have heights `level` [P]."""
+def _slab(sheet: Sheet, level: np.ndarray, carried: list[tuple[np.ndarray, np.ndarray]], name: str, corner: np.ndarray) -> Part:
+    """The closed slab under the triangles of a plan that are labelled as deck, its points at heights `level` [P], and the boxes
+    that carry it."""
     used, top = np.unique(sheet.triangles[sheet.label == _DECK], return_inverse=True)
     top, count = top.reshape(-1, 3), len(used)
     edges = np.stack([top, np.roll(top, -1, 1)], 2).reshape(-1, 2)
     inner = np.isin(edges[:, 0] * count + edges[:, 1], edges[:, 1] * count + edges[:, 0])
     a, b = edges[~inner].T
     sides = np.concatenate([np.stack([a, a + count, b + count], 1), np.stack([a, b + count, b], 1)])
-    faces = np.concatenate([top, top[:, ::-1] + count, sides]).astype(np.int32)
+    faces = np.concatenate([top, top[:, ::-1] + count, sides])
     plan = sheet.points[used] + corner
     vertices = np.concatenate([np.column_stack([plan, level[used]]), np.column_stack([plan, level[used] - THICKNESS])])
     d, e = plan[top[:, 1]] - plan[top[:, 0]], plan[top[:, 2]] - plan[top[:, 0]]
     area = 0.5 * float((d[:, 0] * e[:, 1] - d[:, 1] * e[:, 0]).sum())
     hull = ConvexHull(plan)
     convex = [vertices[np.concatenate([hull.vertices, hull.vertices + count])]] if area > CONVEX * hull.volume else []
+    boxes = [(box + [*corner, 0.0], box_faces) for box, box_faces in carried]
+    convex += [box for box, _ in boxes] if convex else []
+    faces = np.concatenate([faces, *(f + len(vertices) + 8 * k for k, (_, f) in enumerate(boxes))]).astype(np.int32)
+    vertices = np.concatenate([vertices, *(box for box, _ in boxes)])
     return Part(name, DECK, sem.BRIDGE, vertices, faces, np.full(len(faces), sem.BRIDGE, np.uint8),
                 corner_normals(vertices, faces), np.full((len(faces), 3, 3), 128, np.uint8), solid=True,
                 attributes={"area": area, "base": float(vertices[:, 2].min())}, convex=convex)

@@ -13,6 +13,7 @@ from .triangulate import constrained, regions
 
 WIDEST, FINEST = 4, 1  # cells: the largest and the smallest distance between points inside an area
 BEND = 0.03  # metres that the ground may differ from the triangles
+WIDER = 2.5  # times the length of an edge that the distance beside it may be
 CLEAR = 0.45  # of that distance is kept free beside borders
 
 
@@ -38,7 +39,7 @@ def sheet_of(labels: np.ndarray, cell: float, borders: Borders, height: Callable
     Args:
         cell: metres of one label. height: heights [N, K] of K surfaces at places [N, 2]; all are followed to BEND.
     """
-    inner = spread(np.array(labels.shape) * cell, height, 2 * cell, check)
+    inner = spread(np.array(labels.shape) * cell, height, 2 * cell, borders, check)
     sheet = _triangulated(borders, inner, 2 * cell)
     check()
     if sheet is None:  # lines that cross in spite of all: those of the grid never do
@@ -71,12 +72,12 @@ def split(sheet: Sheet, rows: np.ndarray) -> Sheet:
                  np.concatenate([sheet.label[~rows], *[sheet.label[rows]] * 3]), sheet.borders)
 
 
-def spread(size: np.ndarray, height: Callable[[np.ndarray], np.ndarray], unit: float,
+def spread(size: np.ndarray, height: Callable[[np.ndarray], np.ndarray], unit: float, borders: Borders,
            check: Callable[[], None] = lambda: None) -> tuple[np.ndarray, np.ndarray]:
     """Points inside a rectangle of `size` metres, closer where a surface bends: places [N, 2] and their spacing [N] in metres.
 
-    They are the corners of a quadtree whose leaves, of WIDEST to FINEST units, are as flat as BEND asks, and change by one
-    size at most from one to the next.
+    They are the corners of a quadtree whose leaves, of WIDEST to FINEST units, are as flat as BEND asks, not much wider than
+    the edges of the borders in them, and change by one size at most from one to the next.
     """
     count = np.maximum(np.ceil(size / unit - 1e-9).astype(int), 1)
     blocks = -(-count // WIDEST)
@@ -86,9 +87,10 @@ def spread(size: np.ndarray, height: Callable[[np.ndarray], np.ndarray], unit: f
     z = height(place).reshape(*n, -1)
     check()
     leaf = np.full(n - 1, WIDEST)  # of each unit square
+    short = _shortest_edges(borders, unit, n - 1)
     side = WIDEST
     while side > FINEST:
-        bent = _bent(z, side) & (leaf[::side, ::side] == side)
+        bent = (_bent(z, side) | (_block_min(short, side) * WIDER < side)) & (leaf[::side, ::side] == side)
         leaf[_larger(bent, side)] = side // 2
         side //= 2
     side = 2 * FINEST
@@ -108,6 +110,15 @@ def spread(size: np.ndarray, height: Callable[[np.ndarray], np.ndarray], unit: f
         side //= 2
     used = (spacing > 0).ravel() & (place > 0).all(1) & (place < size).all(1)
     return place[used], spacing.ravel()[used] * unit
+
+
+def _shortest_edges(borders: Borders, unit: float, shape: np.ndarray) -> np.ndarray:
+    """Length in units of the shortest edge whose middle lies in each unit square, [X, Y]; infinite where there is none."""
+    a, b = borders.points[borders.edges].transpose(1, 0, 2)
+    out = np.full(shape, np.inf)
+    at = np.clip(((a + b) / (2 * unit)).astype(int), 0, shape - 1)
+    np.minimum.at(out, tuple(at.T), np.linalg.norm(b - a, axis=1) / unit)
+    return out
 
 
 def _bent(z: np.ndarray, side: int) -> np.ndarray:

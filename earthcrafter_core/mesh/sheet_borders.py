@@ -27,7 +27,7 @@ ROUNDINGS = {"cornered": 2, "built": 8, "natural": 24}  # rounds, by what is bes
 BUILT_IDS = np.array([sem.ROAD, sem.PATH], np.uint8)
 TAUBIN = (0.5, -0.53)
 SLACK = 1.5  # of its room that a line may use when it is rounded
-TOLERANCE = 0.025  # metres that thinning may move a line, also in height
+TOLERANCE = 0.035  # metres that thinning may move a line, also in height
 LONGEST = 4.0  # metres between two points of a line
 NEAREST = 0.12  # metres: lines that come nearer go back towards the grid
 

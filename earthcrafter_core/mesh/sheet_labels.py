@@ -11,7 +11,7 @@ from .columns import WATER_IDS, Columns
 HIGH, LOW, BED, BASIN, OUTSIDE = range(5)
 """Levels of the ground: pavement and everything natural; carriageways; under water; under pools; beyond the scene."""
 OUTSIDE_LABEL = 255
-SPECK = 4.0  # square metres: smaller areas take the class around them
+SPECK = 6.0  # square metres: smaller areas take the class around them
 BELOW = 1.0  # metres from a bridge down to ground that is not its own
 PAVED_IDS = np.array([sem.ROAD, sem.PATH, sem.PARKING], np.uint8)
 _FIRST = (sem.WATER, sem.POOL, sem.ROAD, sem.PARKING, sem.RAILWAY, sem.PATH, sem.SPORTS)

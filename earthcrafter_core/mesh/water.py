@@ -7,7 +7,7 @@ from ..scene import classes as sem
 from .columns import WATER_IDS
 from .place import WATER, Part
 from .sheet import Sheet
-from .sheet_heights import Heights
+from .terrain_heights import Heights
 
 
 def water_parts(sheet: Sheet, heights: Heights, labels: np.ndarray, cell: float, origin: np.ndarray) -> list[Part]:
