@@ -114,15 +114,18 @@ class Result:
     @cached_property
     def levels(self) -> list[PlaceMesh]:
         """The coarser levels of detail, the finest of them first; empty where none are asked for."""
+        if self.mesh_options.levels == 1:
+            return []
         from ..mesh.lod import levels
-        count = self.mesh_options.levels
-        return levels(self.place, count, self.check)[1:] if count > 1 else []
+        return levels(self.place, self.mesh_options.levels, self.check)[1:]
 
     @cached_property
     def hulls(self) -> list[Any]:
         """The collision meshes; empty where none are asked for."""
+        if not self.mesh_options.collisions:
+            return []
         from ..mesh.collision import hulls
-        return hulls(self.place) if self.mesh_options.collisions else []
+        return hulls(self.place)
 
     def kept_glb(self) -> Path | None:
         """The result's own mesh.glb where it is whole and exactly what is asked for."""

@@ -109,7 +109,7 @@ def _explained(e: Exception, chosen: Format, out: Path) -> EarthCrafterError:
     """An error of one format in one sentence, with what to do."""
     if isinstance(e, EarthCrafterError):
         return e
-    if isinstance(e, ImportError):
+    if isinstance(e, ImportError) and not (e.name or "").startswith("earthcrafter_core"):
         return BadInput(f"{chosen.label} needs a library that cannot be loaded ({e}).",
                         "Install the engine again, or export another format.")
     if isinstance(e, OSError):
