@@ -71,7 +71,7 @@ TARGETS = {
     "GODOT": Target("Godot", "GLB with collision meshes by Godot's names; Godot makes levels of detail by itself", ("glb",),
                     {"collisions": "godot"}),
     "WEB": Target("Web", "A light GLB of at most 100,000 triangles and 4 texels a metre, splats as SOG and SPZ",
-                  ("glb", "sog", "spz"), {"triangles": 100_000, "texels": 4.0}),
+                  ("glb", "sog", "spz"), {"use_triangles": True, "triangles": 100_000, "use_texels": True, "texels": 4.0}),
     "BLENDER": Target("Blender and Others", "USD and GLB as generated, splats as PLY", ("usd", "glb", "ply")),
     "GIS": Target("GIS", "LAZ and GeoTIFF with the coordinates of the place", ("laz", "layout.tif")),
 }

@@ -8,7 +8,8 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 
 from .export_formats import FORMATS, TARGETS
 
-_NAMES = ("colours", "texels", "triangles", "levels", "level_form", "collisions", "lossless", "splat_axes", "fbx_scale")
+_NAMES = ("colours", "use_texels", "texels", "use_triangles", "triangles", "levels", "level_form", "collisions", "lossless",
+          "splat_axes", "fbx_scale")
 
 
 class EarthCrafterExport(bpy.types.PropertyGroup):
@@ -25,12 +26,16 @@ class EarthCrafterExport(bpy.types.PropertyGroup):
         items=[("made", "As Generated", "What the place was generated with"),
                ("texture", "Textures", "Baked textures with windows, tiles and grain"),
                ("vertex", "Vertex Colours", "A colour at each corner: lighter, without textures")])
+    use_texels: BoolProperty(  # type: ignore[valid-type]
+        name="Texels a Metre", description="Bake the textures with another number of texels than the place was generated with")
     texels: FloatProperty(  # type: ignore[valid-type]
-        name="Texels", default=0.0, min=0.0, max=16.0, step=100, precision=0,
-        description="Texels a metre of the textures, 1 to 16. 0: as the place was generated")
+        name="Texels a Metre", default=8.0, min=1.0, max=16.0, step=100, precision=0,
+        description="Texels a metre of the textures: 4 for the web, 16 for close views")
+    use_triangles: BoolProperty(  # type: ignore[valid-type]
+        name="Limit Triangles", description="Simplify the finest level to a number of triangles")
     triangles: IntProperty(  # type: ignore[valid-type]
-        name="Triangles", default=0, min=0, max=100_000_000, soft_max=2_000_000, step=1000,
-        description="At most so many triangles of the finest level, at least 1000. 0: as many as there are")
+        name="Triangles", default=100_000, min=1000, max=100_000_000, soft_max=2_000_000, step=1000,
+        description="At most so many triangles of the finest level of the whole place")
     levels: IntProperty(  # type: ignore[valid-type]
         name="Levels of Detail", default=1, min=1, max=4,
         description="Each has about a quarter of the triangles of the one before. 1: the finest alone")
@@ -64,10 +69,8 @@ def chosen(settings: EarthCrafterExport) -> dict[str, Any]:
     values = {name: getattr(settings, name) for name in _NAMES}
     for name, unset in (("colours", "made"), ("collisions", "none"), ("splat_axes", "usual")):
         values[name] = "" if values[name] == unset else values[name]
-    if values["triangles"]:
-        values["triangles"] = max(values["triangles"], 1000)
-    if values["texels"]:
-        values["texels"] = max(values["texels"], 1.0)
+    for name in ("texels", "triangles"):
+        values[name] = values[name] if values.pop(f"use_{name}") else 0
     return values
 
 

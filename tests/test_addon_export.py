@@ -58,7 +58,7 @@ def test_the_panel_offers_just_what_the_engine_can_write():
 @pytest.mark.parametrize("target", list(export_formats.TARGETS))
 def test_every_target_sets_what_the_command_understands(target):
     settings = bpy.context.scene.earthcrafter_export
-    settings.triangles = 5
+    settings.use_triangles = True
     ops.use_export_target(target=target)
     assert set(settings.formats) == set(export_formats.TARGETS[target].formats)
     parser = argparse.ArgumentParser()

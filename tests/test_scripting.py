@@ -11,8 +11,8 @@ import addon  # before bpy
 
 bpy = pytest.importorskip("bpy")
 addon.enable()
-service, preferences, result_import, layout_mesh = (
-    addon.part(n) for n in ("engine_service", "preferences", "result_import", "layout_mesh"))
+service, preferences, result_import, layout_mesh, class_visibility, exports = (
+    addon.part(n) for n in ("engine_service", "preferences", "result_import", "layout_mesh", "class_visibility", "exports"))
 PAGE = (addon.ROOT / "docs" / "scripting.md").read_text(encoding="utf-8")
 EXAMPLES = {int(number): code for number, code in re.findall(r"^## (\d)\. .*?```python\n(.*?)```", PAGE, re.M | re.S)}
 
@@ -36,17 +36,15 @@ def run(number):
     exec(compile(EXAMPLES[number], f"docs/scripting.md, example {number}", "exec"), {"__name__": "__main__"})
 
 
-def test_there_are_five_examples():
-    assert sorted(EXAMPLES) == [1, 2, 3, 4, 5]
+def test_there_are_six_examples():
+    assert sorted(EXAMPLES) == [1, 2, 3, 4, 5, 6]
 
 
 def test_1_paint_and_generate():
     run(1)
     place = result_import.places(bpy.context.scene)[0]
-    mesh = result_import.part(place, "mesh").data
-    ids = np.empty(len(mesh.polygons), np.int32)
-    mesh.attributes["earthcrafter_class"].data.foreach_get("value", ids)
-    assert {1, 7, 12, 15} <= set(ids)
+    ids = [class_visibility.classes_of(obj) for obj in result_import.parts(place, "mesh")]
+    assert {1, 7, 12, 15} <= set().union(*ids)
     assert (Path(place["earthcrafter_folder"]) / "thumbnail.png").is_file()
 
 
@@ -84,3 +82,13 @@ def test_5_the_queue_and_an_area():
 
     assert np.array_equal(outside(before), outside(after)) and len(outside(before)) > 1000
     assert (after["class_id"] == 22).sum() >= 256 > (before["class_id"] == 22).sum()
+
+
+def test_6_classes_buildings_and_exports():
+    run(6)
+    assert exports.last.errors == []
+    assert {path.suffix for path in exports.last.files} >= {".glb", ".spz", ".laz", ".obj", ".mtl"}
+    place = result_import.places(bpy.context.scene)[-1]
+    assert class_visibility.hidden(place) == {15, 16}
+    objects = [line.split()[1] for line in exports.last.formats[0][0].read_text().splitlines() if line.startswith("o ")]
+    assert any(name.startswith("house") for name in objects) and not any(name.startswith("broadleaf") for name in objects)

@@ -99,8 +99,8 @@ class EARTHCRAFTER_PT_export_options(SidebarPanel, bpy.types.Panel):
 def _draw_mesh(column: bpy.types.UILayout, settings: EarthCrafterExport, enabled: bool) -> None:
     """Options of the meshes that the engine writes."""
     column.enabled = enabled
-    for name in ("triangles", "levels"):
-        column.prop(settings, name)
+    _draw_optional(column, settings, "triangles")
+    column.prop(settings, "levels")
     form = column.column()
     form.enabled = settings.levels > 1
     form.prop(settings, "level_form")
@@ -108,8 +108,17 @@ def _draw_mesh(column: bpy.types.UILayout, settings: EarthCrafterExport, enabled
     column.prop(settings, "colours")
     textures = column.column()
     textures.enabled = settings.colours != "vertex"
-    textures.prop(settings, "texels")
+    _draw_optional(textures, settings, "texels")
     textures.prop(settings, "lossless")
+
+
+def _draw_optional(column: bpy.types.UILayout, settings: EarthCrafterExport, name: str) -> None:
+    """A value behind the switch that makes it hold."""
+    row = column.row(align=True, heading=settings.bl_rna.properties[f"use_{name}"].name)
+    row.prop(settings, f"use_{name}", text="")
+    value = row.row()
+    value.active = getattr(settings, f"use_{name}")
+    value.prop(settings, name, text="")
 
 
 CLASSES_HERE = (EARTHCRAFTER_PT_export, EARTHCRAFTER_PT_export_options)
