@@ -250,7 +250,8 @@ def strong_lines(at: np.ndarray, walls: np.ndarray, step: float, taken: list[flo
         if near[best] < shortest:
             break
         close = np.abs(at - at[best]) <= 0.7
-        line = float((at[close] * walls[close]).sum() / walls[close].sum())
+        own = walls[close].sum()
+        line = float((at[close] * walls[close]).sum() / own) if own > 0 else float(at[best])
         out.append(line)
         free &= (np.abs(at - line) >= apart) & (np.abs(at - at[best]) >= apart)
     return out

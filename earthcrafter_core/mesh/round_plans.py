@@ -8,8 +8,8 @@ import shapely
 from scipy import ndimage
 
 from .footprints import Frame, Raster
-from .roofs import FLAT, HIP, LEAST_RISE, SLOPE_PRICE, TERRACES, Form, Roof, fitted, prism
-from .terraces import PRICE, levels_of
+from .roofs import FLAT, HIP, SLOPE_PRICE, TERRACES, Form, Roof, fitted, prism
+from .terraces import LEAST_TERRACE, PRICE, levels_of
 
 ROUND_ERROR = 0.35  # metres that the border of a circle may miss by, root mean square
 SIDE = 1.6  # metres, a circle's sides
@@ -17,7 +17,8 @@ EVEN = 0.8  # metres: standard deviation of the blur that takes the steps off a 
 STRAY = 0.45  # metres by which a free outline may leave the footprint's
 SHORT = 3.0  # metres: a side up to this length may be a corner that was blurred
 LEAST_COURT = 6.0  # square metres of a courtyard
-LEAST_SHARE = 0.04  # of the footprint that a terrace has, at least
+LEAST_SHARE = 0.12  # of a polygon that another level must have to be cut off
+CUTS = 3  # lines, one within the other, that cut a polygon into levels
 
 
 @dataclass
@@ -179,35 +180,60 @@ def round_roofs(plan: RoundPlan, raster: Raster, heights: np.ndarray, points: np
 
 def _cut_levels(plan: RoundPlan, raster: Raster, heights: np.ndarray, points: np.ndarray, z: np.ndarray,
                 floor: float) -> Roof | None:
-    """Levels one above the other, each higher one beyond a straight line that leaves it its area; None where one is enough."""
+    """The polygons at levels, cut by straight lines where one of them has several; None where one level is enough."""
     levels = levels_of(z)
+    if len(levels) < 2:
+        return None
     solid = (raster.share > 0.5) & raster.known
     at = np.stack(np.meshgrid(raster.u, raster.v, indexing="ij"), -1)[solid]
     label = np.abs(heights[solid][:, None] - levels).argmin(1)
-    pieces = [prism(np.pad(p, ((0, 0), (0, 1)), constant_values=levels[0]), floor) for p in plan.polygons]
-    region, cuts = plan.polygons, []
-    for k in range(1, len(levels)):
-        high = label >= k
-        if not LEAST_SHARE < high.mean() < 1 - LEAST_SHARE:
-            continue
-        away = at[high].mean(0) - at[~high].mean(0)
-        away /= max(float(np.hypot(*away)), 1e-9)
-        limit = float(np.quantile(at @ away, 1 - high.mean()))
-        region = [cut for p in region if (cut := _beyond(p, away, limit)) is not None]
-        cuts.append((away, limit, float(levels[k])))
-        pieces += [prism(np.pad(p, ((0, 0), (0, 1)), constant_values=levels[k]), floor) for p in region]
-    if not cuts or levels[-1] - levels[0] < LEAST_RISE:
+    leaves = [leaf for p in plan.polygons for leaf in _leaves(p, at, label, CUTS)]
+    if len({level for _, level in leaves}) < 2:
         return None
+    pieces = [prism(np.pad(p, ((0, 0), (0, 1)), constant_values=levels[level]), floor) for p, level in leaves]
 
     def height(own: np.ndarray) -> np.ndarray:
-        out, inside = np.full(len(own), levels[0]), np.ones(len(own), bool)
-        for away, limit, level in cuts:
-            inside = inside & (own @ away > limit)
-            out[inside] = level
+        out = np.full(len(own), levels[leaves[0][1]])
+        for p, level in leaves:
+            out[within(p, own)] = levels[level]
         return out
 
     missed = np.abs(height(points) - z)
-    return Roof(TERRACES, float(np.median(missed)), float(missed.mean()) + PRICE, float(levels[0]), cuts[-1][2], pieces, height)
+    made = [levels[level] for _, level in leaves]
+    return Roof(TERRACES, float(np.median(missed)), float(missed.mean()) + PRICE, float(min(made)), float(max(made)), pieces,
+                height)
+
+
+def _leaves(polygon: np.ndarray, at: np.ndarray, label: np.ndarray, cuts: int) -> list[tuple[np.ndarray, int]]:
+    """A convex polygon as parts of one level each; at: [N, 2] samples of the footprint, label: [N] their levels."""
+    own = within(polygon, at)
+    at, label = at[own], label[own]
+    if not len(label):
+        return [(polygon, 0)]
+    count = np.bincount(label)
+    level = int(count.argmax())
+    high = label > level if (label > level).sum() > (label < level).sum() else label >= level
+    if cuts == 0 or count[level] > (1 - LEAST_SHARE) * len(label) or high.all() or not high.any():
+        return [(polygon, level)]
+    away = at[high].mean(0) - at[~high].mean(0)
+    away /= max(float(np.hypot(*away)), 1e-9)
+    limit = float(np.quantile(at @ away, 1 - high.mean()))
+    parts = [_beyond(polygon, away, limit), _beyond(polygon, -away, -limit)]
+    if any(p is None or _area(p) < LEAST_TERRACE for p in parts):
+        return [(polygon, level)]
+    return [leaf for p in parts if p is not None for leaf in _leaves(p, at, label, cuts - 1)]
+
+
+def within(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Which points [N, 2] lie in a convex counter-clockwise polygon [P, 2], bool [N]."""
+    side = np.roll(polygon, -1, 0) - polygon
+    away = points[:, None] - polygon
+    return (side[:, 0] * away[..., 1] - side[:, 1] * away[..., 0] >= 0).all(1)
+
+
+def _area(polygon: np.ndarray) -> float:
+    """Square metres of a polygon [P, 2]."""
+    return float(abs(_cross(polygon, np.roll(polygon, -1, 0)).sum()) / 2)
 
 
 def _beyond(polygon: np.ndarray, away: np.ndarray, limit: float) -> np.ndarray | None:

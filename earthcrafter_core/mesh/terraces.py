@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
-from .footprints import (CORNER_PRICE, Plan, Raster, cell_sums, cover, fixed_corners, on_grid, strong_lines,
+from .footprints import (Plan, Raster, cell_sums, cover, fixed_corners, on_grid, strong_lines,
                          without_idle_lines)
 from .parapets import grid_parapets
 from .roofs import TERRACES, Roof, prism
@@ -13,6 +14,8 @@ LEVEL_ERROR = 0.12  # metres: mean error at which more levels are not needed
 STEP = 0.6  # metres between levels; nearer ones are one
 WIDE = 2.4  # metres that a terrace is wide, at least
 BORDER = 3.0  # metres of step that make a line of the grid
+BORDER_PRICE = 1.2  # cubic metres for each metre of border between levels
+LEAST_TERRACE = 15.0  # square metres
 PRICE = 0.06  # metres that terraces must fit better than a flat roof
 
 
@@ -88,13 +91,27 @@ def _level_cells(u: np.ndarray, v: np.ndarray, inside: np.ndarray, label: np.nda
     cost *= raster.step ** 2  # cubic metres, of each cell at each level
     wide, deep = np.diff(u)[:, None], np.diff(v)[None, :]
     grid = np.where(inside, cost.argmin(-1) + 1, 0)
-    for _ in range(3):  # a cell's border with other levels costs as much as a corner for each metre and a half
+    for _ in range(3):
         for i, j in np.argwhere(inside):
             price = cost[i, j].copy()
             for k, l, side in ((i - 1, j, deep[0, j]), (i + 1, j, deep[0, j]), (i, j - 1, wide[i, 0]), (i, j + 1, wide[i, 0])):
                 if 0 <= k < len(wide) and 0 <= l < deep.shape[1] and inside[k, l]:
-                    price += CORNER_PRICE / 1.5 * side * (np.arange(len(levels)) + 1 != grid[k, l])
+                    price += BORDER_PRICE * side * (np.arange(len(levels)) + 1 != grid[k, l])
             grid[i, j] = price.argmin() + 1
-    return fixed_corners(grid, np.zeros(grid.shape))
+    return fixed_corners(_without_small(grid, wide * deep), np.zeros(grid.shape))
+
+
+def _without_small(grid: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Levels [M, N] of which patches smaller than LEAST_TERRACE have joined what lies most beside them; size: [M, N]."""
+    out = grid.copy()
+    for level in np.unique(grid[grid > 0]):
+        label, count = ndimage.label(out == level)
+        for k in range(1, count + 1):
+            patch = label == k
+            if size[patch].sum() < LEAST_TERRACE:
+                beside = out[ndimage.binary_dilation(patch) & ~patch & (out > 0)]
+                if len(beside):
+                    out[patch] = np.bincount(beside).argmax()
+    return out
 
 
