@@ -14,10 +14,11 @@ from .engine_client import EngineError, engine_environment
 
 @dataclass
 class Exported:
-    """What came of an export so far: the folder, the files of each format, the main one first, and an error for each format
-    that could not be written."""
+    """What came of an export so far: the folder, the name that all main files begin with, the files of each format, the main
+    one first, and an error for each format that could not be written."""
 
     folder: Path
+    name: str
     formats: list[list[Path]] = field(default_factory=list)
     errors: list[EarthCrafterError] = field(default_factory=list)
 
@@ -34,19 +35,19 @@ class ExportTask(ChildTask):
         python: the engine's interpreter.
         core: folder that holds the package earthcrafter_core.
         cache: folder for compiled code. log: file for everything that is printed.
-        result: folder of the result. name: of the files.
+        result: folder of the result.
         formats: names of formats.
         options: more words of the command line, see `export_formats.engine_arguments`.
         exported: is added to.
     """
 
-    def __init__(self, python: Path, core: Path, cache: Path, log: Path, result: Path, name: str, formats: Sequence[str],
+    def __init__(self, python: Path, core: Path, cache: Path, log: Path, result: Path, formats: Sequence[str],
                  options: Sequence[str], exported: Exported):
         super().__init__(log)
         self.exported = exported
         self._core, self._cache, self._noise = core, cache, ""
         self._command = [python, "-m", "earthcrafter_core", "export", result, "--to", ",".join(formats), "-o", exported.folder,
-                         "--name", name, *options, "--json"]
+                         "--name", exported.name, *options, "--json"]
 
     def work(self) -> None:
         """Run it. Raises EngineError where the command itself fails."""

@@ -47,11 +47,10 @@ def start(scene: bpy.types.Scene, place: bpy.types.Collection, names: set[str], 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise WriteError(f"The folder {folder} cannot be made ({e.strerror or e}).", "Choose another folder.") from e
-    last, options = Exported(folder), chosen(export_settings(scene))
-    name = scene_export.safe_name(place.name)
+    last, options = Exported(folder, scene_export.safe_name(place.name)), chosen(export_settings(scene))
     for chosen_format in (f for f in formats if f.group == SCENE):
         try:
-            last.formats.append(scene_export.write(chosen_format, scene_export.shown_objects(place), folder, name,
+            last.formats.append(scene_export.write(chosen_format, scene_export.shown_objects(place), folder, last.name,
                                                    options["fbx_scale"]))
         except EarthCrafterError as e:
             last.errors.append(e)
@@ -63,7 +62,7 @@ def start(scene: bpy.types.Scene, place: bpy.types.Collection, names: set[str], 
     except EarthCrafterError as e:
         last.errors.append(e)
         return
-    task = ExportTask(python, _ROOT, user_folder("cache"), log_of("export"), jobs.folder_of(place), name, wanted,
+    task = ExportTask(python, _ROOT, user_folder("cache"), log_of("export"), jobs.folder_of(place), wanted,
                       engine_arguments(options), last)
     task.start()
     if not bpy.app.timers.is_registered(_poll):

@@ -48,14 +48,16 @@ class EARTHCRAFTER_PT_export(SidebarPanel, bpy.types.Panel):
 
 
 def _draw_last(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The main file of each format of the last export with the size of all, and what could not be written."""
+    """The endings of the files that the last export wrote, with their sizes, and what could not be written."""
     assert exports.last is not None
     if exports.last.formats:
         box = layout.box()
         column = box.column(align=True)
+        column.label(text=exports.last.name, icon="CHECKMARK")
         for files in exports.last.formats:
             row = column.row()
-            row.label(text=files[0].name + (" ..." if len(files) > 1 else ""), icon="CHECKMARK")
+            ending = files[0].name.removeprefix(exports.last.name)
+            row.label(text=ending + (f" and {len(files) - 1} more" if len(files) > 1 else ""), icon="BLANK1")
             right = row.row()
             right.alignment = "RIGHT"
             right.label(text=_size(files))
