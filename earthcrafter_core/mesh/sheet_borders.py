@@ -29,7 +29,8 @@ TAUBIN = (0.5, -0.53)
 SLACK = 1.5  # of its room that a line may use when it is rounded
 TOLERANCE = 0.035  # metres that thinning may move a line, also in height
 LONGEST = 4.0  # metres between two points of a line
-NEAREST = 0.12  # metres: lines that come nearer go back towards the grid
+NEAREST = 0.24  # half cells: lines that come nearer go back towards the grid
+CLOSEST = 0.2  # half cells between two points of a line, at least
 
 
 @dataclass
@@ -99,7 +100,7 @@ def borders_of(labels: np.ndarray, cell: float, height: Callable[[np.ndarray], n
         place = (grid + share[:, None] * (smooth - grid)) * cell
         result, owner = _thinned(graph, place, height, keep, cell)
         check()
-        bad = _too_near(result)
+        bad = _too_near(result, NEAREST * cell)
         if not len(bad):
             break
         lines = np.unique(owner[bad], axis=0)  # [M, 2] range of rows in graph.vertices
@@ -279,7 +280,7 @@ def _thinned(graph: _Graph, place: np.ndarray, height: Callable[[np.ndarray], np
              cell: float) -> tuple[Borders, np.ndarray]:
     """Borders with few points; and for each edge the rows of graph.vertices [E, 2] that it stands for."""
     solid = np.column_stack([place, height(place)])
-    kept = _douglas_peucker(solid[graph.vertices], graph.start, keep[graph.vertices], TOLERANCE)
+    kept = _douglas_peucker(solid[graph.vertices], graph.start, keep[graph.vertices], TOLERANCE, CLOSEST * cell)
     _keep_apart(graph, kept)
     rows = np.flatnonzero(kept)
     line = np.searchsorted(graph.start, rows, side="right") - 1
@@ -305,8 +306,8 @@ def _thinned(graph: _Graph, place: np.ndarray, height: Callable[[np.ndarray], np
 
 
 @njit(cache=True)
-def _douglas_peucker(p: np.ndarray, start: np.ndarray, keep: np.ndarray, tolerance: float) -> np.ndarray:
-    """Which points of lines p[start[k]:start[k + 1]] stay, bool [N]; those to keep always do. Closed lines keep three."""
+def _douglas_peucker(p: np.ndarray, start: np.ndarray, keep: np.ndarray, tolerance: float, closest: float) -> np.ndarray:
+    """Which points of lines p[start[k]:start[k + 1]] stay, bool [N]; those to keep do, unless they lie too close together."""
     kept = keep.copy()
     stack = np.empty((len(p) + 2, 2), np.int64)
     for k in range(len(start) - 1):
@@ -339,6 +340,15 @@ def _douglas_peucker(p: np.ndarray, start: np.ndarray, keep: np.ndarray, toleran
                 stack[depth] = lo, at
                 stack[depth + 1] = at, hi
                 depth += 2
+        before = a
+        for i in range(a + 1, b + 1):
+            if kept[i]:
+                if ((p[i] - p[before]) ** 2).sum() >= closest * closest:
+                    before = i
+                elif i < b:
+                    kept[i] = False
+                elif before > a:
+                    kept[before] = False
     return kept
 
 
@@ -355,10 +365,10 @@ def _keep_apart(graph: _Graph, kept: np.ndarray) -> None:
         kept[s + np.rint(np.linspace(0, e - s, min(e - s, 4) + 1)).astype(np.int64)] = True
 
 
-def _too_near(borders: Borders) -> np.ndarray:
-    """Edges that cross, touch or nearly touch another with which they share no point."""
+def _too_near(borders: Borders, distance: float) -> np.ndarray:
+    """Edges that cross another with which they share no point, or come nearer to it than the distance."""
     lines = linestrings(borders.points[borders.edges])
-    i, j = STRtree(lines).query(lines, predicate="dwithin", distance=NEAREST)
+    i, j = STRtree(lines).query(lines, predicate="dwithin", distance=distance)
     e = borders.edges
     apart = ~((e[i, 0] == e[j, 0]) | (e[i, 0] == e[j, 1]) | (e[i, 1] == e[j, 0]) | (e[i, 1] == e[j, 1]))
     return np.unique(np.concatenate([i[apart], j[apart]]))

@@ -47,7 +47,11 @@ def ground_labels(columns: Columns) -> np.ndarray:
     if not cover.any():
         return np.repeat(np.repeat(columns.cover, FINE, 0), FINE, 1)
     labels = smoothed_classes(np.repeat(np.repeat(cover, FINE, 0), FINE, 1))
-    return cleaned(nearest_where(labels, labels > 0), columns.cell / FINE)
+    labels = nearest_where(labels, labels > 0)
+    wet = sem.is_in(labels, WATER_IDS)
+    joined, _ = ndimage.label(wet, np.ones((3, 3)))
+    labels[wet & np.isin(joined, np.unique(joined[labels == sem.WATER]))] = sem.WATER  # a pool that a lake touches is part of it
+    return cleaned(labels, columns.cell / FINE)
 
 
 def nearest_where(values: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -85,7 +89,9 @@ def _without_corner_contacts(labels: np.ndarray) -> np.ndarray:
         level = LEVEL_OF[block]
         contact = (((block[0] == block[2]) | (block[1] == block[3])) & (block[0] != block[1]) & (block[1] != block[2])
                    & (block[2] != block[3]) & (block[3] != block[0]))
-        contact |= (level[0] == level[2]) & (level[1] == level[3]) & (level[0] != level[1])
+        for kind in (level, level >= BED):  # dry levels may meet at the water
+            apart = (kind != np.roll(kind, 1, 0)) & (kind != np.roll(kind, -1, 0))  # from both beside it
+            contact |= (apart[0] & (kind[0] == kind[2])) | (apart[1] & (kind[1] == kind[3]))
         x, y = np.nonzero(contact)
         if not len(x):
             break

@@ -23,6 +23,7 @@ UNDER_DECK = 0.3  # metres from the top of a bridge down to the ground, at least
 JOINT, JOINT_GAP = 4.0, 1.2  # columns over which the ground meets the end of a bridge; metres that it may differ from it there
 BANK_SLOPE = 0.4  # of natural banks, on average
 FREE, QUAY_FREE, FREE_REACH = 0.12, 0.25, 8.0  # metres the ground at water lies above it at least; over how many metres
+QUAY_WIDTH = 1.5  # metres from the water, over which a kerb begins
 BED_SLOPE, DEPTH, QUAY_DEPTH = 0.4, 1.5, 0.9
 POOL_DEPTH, POOL_FREE = 1.4, 0.12
 KERBED_IDS = np.array([sem.PATH, sem.LAWN, sem.SPORTS, *sem.BUILDING_IDS], np.uint8)
@@ -74,7 +75,9 @@ class Heights:
             depth = np.clip(BED_SLOPE * self._away(place), QUAY_DEPTH * self._at(self._quay, place), DEPTH)
             return self._water(place, BED) - depth
         out = self._banked(place)
-        return out - KERB * self._at(self._kerb, place) if level == LOW else out
+        if level == LOW:  # at the water without a kerb: never below it
+            out -= KERB * self._at(self._kerb, place) * np.clip(self._away(place) / QUAY_WIDTH, 0, 1)
+        return out
 
     def _banked(self, place: np.ndarray) -> np.ndarray:
         """The ground with its banks and quays."""
@@ -115,7 +118,7 @@ class Heights:
             out[k] = np.median(known) if len(known) else dry[wide][mask].min()
             if labels[wide][mask][0] == sem.POOL:
                 rim = ndimage.binary_dilation(mask, np.ones((3, 3)), 2) & ~mask
-                out[k] = min(out[k], np.percentile(dry[wide][rim if rim.any() else mask], 10)) - POOL_FREE
+                out[k] = min(out[k], dry[wide][rim if rim.any() else mask].min()) - POOL_FREE
         return out
 
 
