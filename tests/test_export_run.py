@@ -77,6 +77,17 @@ def test_meshes_are_made_anew_for_other_options(folder, tmp_path, monkeypatch, c
     assert names(tmp_path / "town_textures") == {"terrain.png", "buildings.png", "buildings_roughness.png"}
 
 
+def test_the_same_bytes_every_time(folder, tmp_path, monkeypatch):
+    """All formats, with all that lies beside the files."""
+    monkeypatch.setattr(Result, "place", property(lambda result: mesh_shapes.place()))
+    found = []
+    for name in "ab":
+        assert export(folder, list(FORMATS), tmp_path / name, ExportOptions(MeshOptions(texels=4.0)))
+        found.append({p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()})
+    assert len(found[0]) == len(FORMATS) + 4  # two colours and a roughness of USD, the layout's JSON
+    assert [p for p in found[0] if found[0][p] != found[1].get(p)] == []
+
+
 def test_older_files_are_replaced_and_others_stay(folder, tmp_path, capsys):
     (tmp_path / "town.splat").write_bytes(b"old")
     (tmp_path / "mine.txt").write_text("mine")
