@@ -19,7 +19,7 @@ from .earthcrafter_core.errors import BadInput
 from .earthcrafter_core.scene.classes import CLASSES
 
 SURFACE = "surface"
-"""Kind of the one part of a place whose mesh is a plain surface around its voxels."""
+"""Kind of the one part of a place whose mesh is a plain surface around its voxels, and the name of its node."""
 _TYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTH = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _COARSER = re.compile(r"_LOD[1-9]\d*$")
@@ -96,8 +96,6 @@ def read_place(path: Path) -> Place:
         parts = [_part(document, binary, node, materials) for node in _nodes(document)]
         if not parts:
             raise ValueError("it holds no mesh")
-        if len(parts) == 1:
-            parts[0].name = ""
         pictures = [_picture(document, binary, image) for image in document.get("images", [])]
         return Place(parts, materials, pictures)
     except (OSError, ValueError, KeyError, IndexError, TypeError, struct.error) as e:
@@ -134,7 +132,8 @@ def _part(document: dict[str, Any], binary: bytes, node: dict[str, Any], materia
     kind, class_id = str(told.pop("kind", SURFACE)), int(told.pop("class_id", 0))
     attributes = {name: value for name, value in told.items() if isinstance(value, int | float)}
     surface = _surface(document, binary, document["meshes"][node["mesh"]]["primitives"], materials)
-    return Part(str(node.get("name", kind)), kind, class_id, attributes, surface)
+    name = str(node.get("name", kind))
+    return Part("", SURFACE, 0, {}, surface) if SURFACE in (kind, name) else Part(name, kind, class_id, attributes, surface)
 
 
 def _surface(document: dict[str, Any], binary: bytes, primitives: list[dict[str, Any]],

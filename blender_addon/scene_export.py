@@ -1,9 +1,11 @@
 """What stands of a place in the scene, changes included, by Blender's own exporters."""
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import struct
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,8 +31,7 @@ def write(chosen: Format, objects: list[bpy.types.Object], folder: Path, name: s
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _temporary(folder) as made:
-            with _selected(objects):
-                _WRITERS[chosen.name](made / main, objects, fbx_scale)
+            _WRITERS[chosen.name](made / main, objects, fbx_scale)
             names = sorted((p.name for p in made.iterdir()), key=lambda entry: entry != main)
             if main not in names:
                 raise BadInput(f"{chosen.label} was not written by Blender's exporter.", "Export another format.")
@@ -49,36 +50,41 @@ def write(chosen: Format, objects: list[bpy.types.Object], folder: Path, name: s
 def shown_objects(place: bpy.types.Collection) -> list[bpy.types.Object]:
     """The objects of a place that are seen now and make a mesh; points and splats have formats of their own. Raises BadInput
     where there are none."""
-    hidden = class_visibility.hidden(place)
+    hidden = class_visibility.hidden(place) | class_visibility.replaced(place)
     found = [obj for obj in place.all_objects if obj.visible_get()
              and obj.get(result_import.KIND) not in (result_import.POINTS, result_import.SPLATS)
-             and obj.get(class_visibility.OBJECT_CLASS) not in hidden]
+             and (obj.get(class_visibility.OBJECT_CLASS) not in hidden or class_visibility.STANDS_IN in obj)]
     if not found:
         raise BadInput("No mesh of the place is shown.", "Show the mesh, or choose formats of the place as it was generated.")
     return found
 
 
 def _obj(path: Path, objects: list[bpy.types.Object], _scale: str) -> None:
-    with _texture_files(objects, path.parent):
+    with _selected(objects), _texture_files(objects, path.parent):
         _call(bpy.ops.wm.obj_export, filepath=str(path), export_selected_objects=True, apply_modifiers=True,
               export_colors=True, export_pbr_extensions=True, path_mode="STRIP")
 
 
-def _fbx(path: Path, _objects: list[bpy.types.Object], scale: str) -> None:
-    _call(bpy.ops.export_scene.fbx, filepath=str(path), use_selection=True, apply_scale_options=scale,
-          bake_space_transform=True, mesh_smooth_type="FACE", use_custom_props=True, bake_anim=False, path_mode="COPY",
-          embed_textures=True)
+def _fbx(path: Path, objects: list[bpy.types.Object], scale: str) -> None:
+    with _instances_as_objects(objects) as every, _selected(every):
+        _call(bpy.ops.export_scene.fbx, filepath=str(path), use_selection=True, apply_scale_options=scale,
+              bake_space_transform=True, mesh_smooth_type="FACE", use_custom_props=True, bake_anim=False, path_mode="COPY",
+              embed_textures=True)
 
 
-def _glb(path: Path, _objects: list[bpy.types.Object], _scale: str) -> None:
-    _call(bpy.ops.export_scene.gltf, filepath=str(path), export_format="GLB", use_selection=True, export_apply=True,
-          export_extras=True, export_animations=False, export_vertex_color="ACTIVE", export_gn_mesh=True)
+def _glb(path: Path, objects: list[bpy.types.Object], _scale: str) -> None:
+    with _selected(objects):
+        _call(bpy.ops.export_scene.gltf, filepath=str(path), export_format="GLB", use_selection=True, export_apply=True,
+              export_extras=True, export_animations=False, export_vertex_color="ACTIVE", export_gn_mesh=True)
+    if path.is_file():
+        _drop_scene_extras(path)
 
 
-def _usd(path: Path, _objects: list[bpy.types.Object], _scale: str) -> None:
-    _call(bpy.ops.wm.usd_export, filepath=str(path), selected_objects_only=True, evaluation_mode="VIEWPORT",
-          export_textures_mode="NEW", overwrite_textures=True, relative_paths=True, export_lights=False, export_cameras=False,
-          convert_world_material=False)
+def _usd(path: Path, objects: list[bpy.types.Object], _scale: str) -> None:
+    with _selected(objects):
+        _call(bpy.ops.wm.usd_export, filepath=str(path), selected_objects_only=True, evaluation_mode="VIEWPORT",
+              export_textures_mode="NEW", overwrite_textures=True, relative_paths=True, export_lights=False,
+              export_cameras=False, convert_world_material=False)
 
 
 _WRITERS: dict[str, Callable[[Path, list[bpy.types.Object], str], None]] = {
@@ -114,6 +120,41 @@ def _selected(objects: list[bpy.types.Object]) -> Iterator[None]:
         for obj in before:
             obj.select_set(True)
         layer.objects.active = active
+
+
+@contextmanager
+def _instances_as_objects(objects: list[bpy.types.Object]) -> Iterator[list[bpy.types.Object]]:
+    """Objects that have faces, and inside an object for every instance that their geometry nodes make of other objects: the
+    FBX exporter knows no such instances."""
+    graph = bpy.context.evaluated_depsgraph_get()
+    wanted = set(objects)
+    found = [(i.object.original, i.matrix_world.copy()) for i in graph.object_instances
+             if i.is_instance and i.parent is not None and i.parent.original in wanted
+             and i.object.original not in wanted and i.object.type == "MESH"]
+    made = []
+    try:
+        for source, matrix in found:
+            obj = bpy.data.objects.new(source.name, source.data)
+            made.append(obj)
+            bpy.context.scene.collection.objects.link(obj)
+            obj.matrix_world = matrix
+        yield [obj for obj in objects if obj.type != "MESH" or len(obj.evaluated_get(graph).data.polygons)] + made
+    finally:
+        bpy.data.batch_remove(made)
+
+
+def _drop_scene_extras(path: Path) -> None:
+    """Take the scene's own properties out of a .glb: up to Blender 4.5 the exporter writes the add-on's settings there."""
+    data = path.read_bytes()
+    size, kind = struct.unpack_from("<I4s", data, 12)
+    document = json.loads(data[20:20 + size])
+    for scene in document.get("scenes", []):
+        scene.pop("extras", None)
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    rest = data[20 + size:]
+    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 20 + len(text) + len(rest)) + struct.pack("<I4s", len(text), kind) + text
+                     + rest)
 
 
 @contextmanager

@@ -127,7 +127,20 @@ def test_an_export_is_cancelled_and_leaves_nothing_half_done(place, tmp_path):
     assert exports.task is None and exports.last.errors[-1].kind == "cancelled" and not list(out.glob(".export-*"))
 
 
-@pytest.mark.parametrize("name", ["obj", "fbx", "scene.glb", "scene.usd"])
+IMPORTERS = {"obj": lambda p: bpy.ops.wm.obj_import(filepath=p), "fbx": lambda p: bpy.ops.import_scene.fbx(filepath=p),
+             "scene.glb": lambda p: bpy.ops.import_scene.gltf(filepath=p),
+             "scene.usd": lambda p: bpy.ops.wm.usd_import(filepath=p)}
+
+
+def brought_in(name):
+    """The mesh objects with faces that the importer makes of the last export's file, by the name's beginning."""
+    known = set(bpy.data.objects)
+    IMPORTERS[name](str(exports.last.files[0]))
+    bpy.context.view_layer.update()
+    return [obj for obj in set(bpy.data.objects) - known if obj.type == "MESH" and len(obj.data.polygons)]
+
+
+@pytest.mark.parametrize("name", list(IMPORTERS))
 def test_blender_writes_what_stands_in_the_scene(place, tmp_path, name):
     bpy.data.objects["house_001"].location.x += 100  # a change that has to be in the file
     visibility.set_hidden(place, 15, True)
@@ -140,12 +153,7 @@ def test_blender_writes_what_stands_in_the_scene(place, tmp_path, name):
     assert [obj.name for obj in bpy.context.selected_objects] == ["house_002"]
     path = exports.last.files[0]
     assert path.name == f"Town_seed_4{export_formats.BY_NAME[name].suffix}" and not list(out.glob(".export-*"))
-    known = set(bpy.data.objects)
-    {"obj": lambda p: bpy.ops.wm.obj_import(filepath=p), "fbx": lambda p: bpy.ops.import_scene.fbx(filepath=p),
-     "scene.glb": lambda p: bpy.ops.import_scene.gltf(filepath=p),
-     "scene.usd": lambda p: bpy.ops.wm.usd_import(filepath=p)}[name](str(path))
-    bpy.context.view_layer.update()
-    came = {obj.name.split(".")[0]: obj for obj in set(bpy.data.objects) - known if obj.type == "MESH"}
+    came = {obj.name.split(".")[0]: obj for obj in brought_in(name)}
     assert {n for n in came if "broadleaf" in n or "Splats" in n or "Points" in n} == set()
     house = next(obj for n, obj in came.items() if n.startswith("house_001"))
     corners = np.array([house.matrix_world @ v.co for v in house.data.vertices])
@@ -155,11 +163,30 @@ def test_blender_writes_what_stands_in_the_scene(place, tmp_path, name):
     assert nodes and all(tuple(n.image.size) == (64, 64) for n in nodes), "the texture is lost"
 
 
+@pytest.mark.parametrize("name", list(IMPORTERS))
+def test_what_stands_in_for_a_class_is_exported_in_its_place(place, tmp_path, name):
+    bpy.ops.mesh.primitive_cube_add(size=1)
+    cube = bpy.context.object
+    collection = bpy.data.collections.new("Huts")
+    collection.objects.link(cube)
+    bpy.context.scene.collection.objects.unlink(cube)
+    ops.replace_class(class_id=1, source="Huts")
+    before = len(bpy.data.objects)
+    ops.export_place(directory=str(tmp_path / "out"), formats={name}, **WAIT)
+    assert exports.last.errors == [] and len(bpy.data.objects) == before
+    came = brought_in(name)
+    cubes = [obj for obj in came if len(obj.data.vertices) in (8, 24) and len(obj.data.polygons) in (6, 12)]
+    middles = sorted(tuple(np.round(np.mean([(obj.matrix_world @ v.co)[:] for v in obj.data.vertices], 0)[:2], 2))
+                     for obj in cubes)
+    assert middles == [(8.0, 7.0), (22.0, 23.0)] and not [obj for obj in came if obj.name.startswith("house")]
+
+
 def test_vertex_colours_are_in_blenders_glb(place, tmp_path):
     ops.export_place(directory=str(tmp_path), formats={"scene.glb"}, **WAIT)
     document = glb(exports.last.files[0])
     meshes = {m["name"]: m["primitives"][0] for m in document["meshes"]}
     assert "COLOR_0" in meshes["broadleaf"]["attributes"] and "COLOR_0" not in meshes["house_001"]["attributes"]
+    assert "extras" not in document["scenes"][0]
     material = document["materials"][meshes["broadleaf"]["material"]]
     assert material["pbrMetallicRoughness"].get("baseColorFactor", [1, 1, 1, 1])[:3] == [1, 1, 1]
     extras = next(n for n in document["nodes"] if n["name"] == "house_001")["extras"]

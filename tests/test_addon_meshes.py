@@ -216,6 +216,12 @@ def test_a_texture_that_is_cut_off_is_told(scene, folder):
         glb_file.read_place(path)
 
 
+def test_a_plain_surface_is_one_object_called_as_the_place(scene, folder):
+    fake_engine.write_town(folder.parent / "s", Layout(np.full((8, 8), 12, np.uint8)), {"seed": 5, "layout_source": "Town"})
+    objects = meshes(imported(scene, folder.parent / "s"))
+    assert list(objects) == ["Mesh of Town seed 5"] and objects["Mesh of Town seed 5"]["earthcrafter_part"] == "surface"
+
+
 @pytest.mark.parametrize("levels, names", [("msft", "unreal"), ("nodes", "godot")])
 def test_levels_and_hulls_stay_out(tmp_path, levels, names):
     small_place.write(tmp_path / "m.glb", levels, names)
