@@ -9,8 +9,8 @@ from scipy import ndimage
 from ..scene import classes as sem
 from ..scene.splats import Splats
 from .columns import UP, Columns
-from .footprints import (RIGHT_ANGLED, Frame, Patch, Plan, Raster, cover, main_direction, patch_of, raster_of, rectangles,
-                         rectilinear_plan)
+from .footprints import RIGHT_ANGLED, Plan, cover, rectangles, rectilinear_plan
+from .frames import Frame, Patch, Raster, main_direction, patch_of, raster_of
 from .parapets import LEAST_AREA as PARAPET_AREA
 from .parapets import grid_parapets, ring_parapet
 from .place import BUILDING, Part

@@ -7,7 +7,7 @@ import numpy as np
 import shapely
 from scipy import ndimage
 
-from .footprints import Frame, Raster
+from .frames import Frame, Raster
 from .roofs import FLAT, HIP, SLOPE_PRICE, TERRACES, Form, Roof, fitted, prism
 from .terraces import LEAST_TERRACE, PRICE, levels_of
 

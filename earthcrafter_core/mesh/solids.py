@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from manifold3d import Manifold, OpType
 
-from .footprints import Frame
+from .frames import Frame
 
 TOLERANCE = 0.004  # metres by which simplifying may move a surface
+THIN = 1e-4  # metres: faces not even so high lie in the plane beside their longest edge
 FLIPS = 12  # rounds of flips, at most
 SMALLEST = 0.05  # cubic metres: smaller loose bits are dropped
 
@@ -53,7 +54,10 @@ def well_triangulated(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
         apex = faces[:, [2, 0, 1]].ravel()
         order = np.lexsort((edge.max(1), edge.min(1)))
         one, two = order[::2], order[1::2]  # a closed mesh has each edge twice
-        level = (normal[one // 3] * normal[two // 3]).sum(1) > 1 - 1e-10
+        a, b, c = vertices[faces].swapaxes(0, 1)
+        longest = np.sqrt(np.max([((q - p) ** 2).sum(1) for p, q in ((a, b), (b, c), (c, a))], axis=0))
+        thin = np.linalg.norm(np.cross(b - a, c - a), axis=1) < THIN * longest  # these have no plane of their own
+        level = ((normal[one // 3] * normal[two // 3]).sum(1) > 1 - 1e-10) | thin[one // 3] | thin[two // 3]
         one, two = one[level], two[level]
         wide = _angle(vertices, apex[one], edge[one]) + _angle(vertices, apex[two], edge[two])
         known = {(min(a, b), max(a, b)) for a, b in edge.tolist()}

@@ -4,8 +4,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .footprints import (Plan, Raster, cell_sums, cover, fixed_corners, on_grid, strong_lines,
-                         without_idle_lines)
+from .footprints import Plan, cell_sums, cover, fixed_corners, on_grid, strong_lines, without_idle_lines
+from .frames import Raster
 from .parapets import grid_parapets
 from .roofs import TERRACES, Roof, prism
 
