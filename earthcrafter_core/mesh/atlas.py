@@ -18,7 +18,9 @@ FILL = 0.8  # share of a page that the charts assigned to it may take before the
 COPLANAR = float(np.cos(np.radians(0.5)))
 BEND = float(np.cos(np.radians(30)))  # walls that bend less than this, one of them narrow, are unrolled into one chart
 NARROW = 3.0  # metres
-UNDERSIDE = 1.0  # texels a metre of what faces down
+PLAIN = 2.0  # texels a metre of what has one colour: undersides of buildings, copings
+THIN = 0.8  # metres: level strips that are narrower are copings
+SUNK = 0.5  # share of a roof's border along which a parapet or a wall rises
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Charts:
         panels: the flat pieces of the charts, sorted by chart. first: int64 [C + 1] bounds of each chart's panels.
         part: int64 [C] index of the part. kind: uint8 [C]. size: float64 [C, 2] metres.
         face_chart: int64 [F] of the faces of all parts, one part after the other. face_uv: float64 [F, 3, 2] metres.
+        thin, sunk: bool [C] strips such as copings, roofs between parapets or higher walls.
         density: float64 [C] texels a metre. page: int64 [C]. corner, pixels: int64 [C, 2] texels (x, y), y up, PAD included.
         pages: int64 [pages, 2] width and height, powers of two.
     """
@@ -58,6 +61,8 @@ class Charts:
     size: np.ndarray
     face_chart: np.ndarray
     face_uv: np.ndarray
+    thin: np.ndarray
+    sunk: np.ndarray
     density: np.ndarray
     page: np.ndarray
     corner: np.ndarray
@@ -103,7 +108,8 @@ def charts_of(parts: Sequence[Part], texels: float) -> Charts:
     low, high = _bounds(uv, panel, count)
     bend = _bends(vertices, one, other, edge, panel, panel_kind, axes, high[:, 0] - low[:, 0])
     chart, shift = _unrolled(count, *bend)
-    return _assembled(parts, corners, panel, panel_kind, face_part[lead], axes, uv, low, high, chart, shift, texels)
+    strips = _strips(vertices, corners, normal, one, other, edge, chart[panel], kind)
+    return _assembled(parts, corners, panel, panel_kind, face_part[lead], axes, uv, low, high, chart, shift, strips, texels)
 
 
 def _merged(parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -192,9 +198,27 @@ def _unrolled(count: int, one: np.ndarray, other: np.ndarray, step: np.ndarray) 
     return chart, shift
 
 
+def _strips(vertices: np.ndarray, corners: np.ndarray, normal: np.ndarray, one: np.ndarray, other: np.ndarray, edge: np.ndarray,
+            chart: np.ndarray, kind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`thin` and `sunk` bool [C] of charts, from the faces' chart [F] and kind [F] and their pairs at edges."""
+    count = int(chart.max()) + 1
+    area = np.bincount(chart, np.linalg.norm(normal, axis=1) / 2, count)
+    sides = np.linalg.norm(np.roll(corners, -1, 1) - corners, axis=2).sum(1)
+    length = np.linalg.norm(vertices[edge[:, 0]] - vertices[edge[:, 1]], axis=1)
+    inner = chart[one] == chart[other]
+    border = np.maximum(np.bincount(chart, sides, count) - 2 * np.bincount(chart[one[inner]], length[inner], count), 1e-9)
+    middle, rising = corners[..., 2].mean(1), np.zeros(count)
+    for a, b in ((one, other), (other, one)):
+        up = (kind[a] == FLAT) & (kind[b] == WALL) & (middle[b] > middle[a] + 0.02)
+        rising += np.bincount(chart[a[up]], length[up], count)
+    level = np.zeros(count, bool)
+    level[chart] = kind != WALL
+    return level & (2 * area / border < THIN), rising / border > SUNK
+
+
 def _assembled(parts: Sequence[Part], corners: np.ndarray, panel: np.ndarray, kind: np.ndarray, part: np.ndarray,
                axes: np.ndarray, uv: np.ndarray, low: np.ndarray, high: np.ndarray, chart: np.ndarray, shift: np.ndarray,
-               texels: float) -> Charts:
+               strips: tuple[np.ndarray, np.ndarray], texels: float) -> Charts:
     """The charts, packed, of panels with their bounds, charts and shifts."""
     count = int(chart.max()) + 1
     low, high = low + np.stack([shift, 0 * shift], 1), high + np.stack([shift, 0 * shift], 1)
@@ -211,17 +235,18 @@ def _assembled(parts: Sequence[Part], corners: np.ndarray, panel: np.ndarray, ki
     first = np.searchsorted(panels.chart, np.arange(count + 1))
     lead = order[first[:-1]]
     size, chart_part, chart_kind = most - least, part[lead], kind[lead]
-    density = _densities(parts, size, chart_part, chart_kind, texels)
+    density = _densities(parts, size, chart_part, chart_kind, strips[0], texels)
     pixels = np.ceil(size * density[:, None] - 1e-6).astype(np.int64) + 2 * PAD
     page, corner, pages = _packed(pixels, chart_part)
-    return Charts(panels, first, chart_part, chart_kind, size, chart[panel], uv + move[panel][:, None], density, page, corner,
-                  pixels, pages)
+    return Charts(panels, first, chart_part, chart_kind, size, chart[panel], uv + move[panel][:, None], *strips, density, page,
+                  corner, pixels, pages)
 
 
-def _densities(parts: Sequence[Part], size: np.ndarray, part: np.ndarray, kind: np.ndarray, texels: float) -> np.ndarray:
-    """Texels a metre [C]: as asked for, less for undersides of buildings, for long charts and for the charts of vast parts."""
+def _densities(parts: Sequence[Part], size: np.ndarray, part: np.ndarray, kind: np.ndarray, thin: np.ndarray,
+               texels: float) -> np.ndarray:
+    """Texels a metre [C]: as asked for, less for what has one colour, for long charts and for the charts of vast parts."""
     deck = np.array([p.kind == DECK for p in parts])[part]
-    density = np.where((kind == UNDER) & ~deck, min(UNDERSIDE, texels), texels)
+    density = np.where(((kind == UNDER) | thin) & ~deck, min(PLAIN, texels), texels)
     density = np.minimum(density, (PAGE - 2 * PAD) / np.maximum(size.max(1), 1e-9))
     area = np.bincount(part, (size * density[:, None] + 2 * PAD).prod(1), len(parts))
     return density * np.sqrt(np.minimum(1, FILL * PAGE ** 2 / np.maximum(area, 1)))[part]

@@ -21,6 +21,7 @@ OUTSIDE = 0.7  # metres before a wall, where the ground's level is read
 KEEP = {WALL: 0.3, ROOF: 0.5, FLAT: 0.55, UNDER: 0.0}
 """How much of the surfels' variation stays under painted detail; the rest is the building's tone."""
 SOFTENED = 3  # coarse texels: radius of the blur under painted detail
+EVEN = 1.0  # metres: standard deviation of the blur of the ground along a wall
 FRONT = 4.0  # metres that walls may be farther from the street than the nearest, and still be fronts
 TONE = np.array([150, 146, 140], np.float32)  # of buildings without a surfel
 
@@ -130,10 +131,12 @@ class BuiltPainter:
         p, density = self.charts.panels, self.charts.density[c]
         u = (np.arange(self.charts.pixels[c, 0]) + 0.5 - PAD) / density
         panels = np.array(self._panels(c))
-        middle = (p.left[panels] + p.stop[panels]) / 2
-        k = panels[np.abs(u[:, None] - middle).argmin(1)] if len(panels) > 1 else np.full(len(u), panels[0])
+        panels = panels[np.argsort(p.left[panels], kind="stable")]
+        k = panels[np.maximum(np.searchsorted(p.left[panels], u, "right") - 1, 0)]
         u = np.clip(u, p.left[k], p.stop[k])
-        return self.street.ground((p.origin[k] + p.right[k] * u[:, None] + OUTSIDE * p.normal[k])[:, :2])
+        foot = (p.origin[k] + p.right[k] * u[:, None])[:, :2]
+        level = np.minimum(*(self.street.ground(foot + far * OUTSIDE * p.normal[k, :2]) for far in (1, 2)))
+        return ndimage.gaussian_filter1d(level, EVEN * density, mode="nearest", truncate=2)
 
     def _fronts(self, mine: range, floor: float) -> set[int]:
         """The walls that look to the street: the nearest one, of larger buildings all that are about as near."""
@@ -156,14 +159,14 @@ class BuiltPainter:
         part = self.parts[charts.part[c]]
         w, h = charts.pixels[c]
         color, rough = np.empty((h, w, 3), np.float32), np.full((h, w), self.roughness[part.class_id], np.float32)
-        self._base(c, rows, tones[kind], look is not None, color)
+        self._base(c, rows, tones[kind], self.detail, color)
         self._corners(c, color)
         if look is not None:
             self._building_detail(c, look, tones[kind], front, color, rough)
         elif self.detail and kind != UNDER:
             mask = np.ones((h, w), np.uint8)
             cover = covers.PAVING if kind == FLAT else covers.CONCRETE
-            covers.cover_roof(color, rough, covers.edge_distance(mask, 1), charts.density[c], PAD, cover, charts.part[c])
+            covers.cover_roof(color, rough, covers.edge_distance(mask, 1), charts.density[c], PAD, cover, charts.part[c], False)
         page, (x, y) = self.pages[charts.page[c]], charts.corner[c]
         page.color[y:y + h, x:x + w] = np.clip(color + 0.5, 0, 255)
         page.roughness[y:y + h, x:x + w] = np.clip(rough * 255 + 0.5, 0, 255)  # type: ignore[index]
@@ -176,11 +179,8 @@ class BuiltPainter:
         total = np.zeros((size[1], size[0], 4), np.float32)
         panels = self._panels(c)
         for k, found in zip(panels, rows, strict=True):
-            first = 0 if k == panels[0] else round(p.left[k] * density) + COARSE_PAD
-            stop = size[0] if k == panels[-1] else round(p.stop[k] * density) + COARSE_PAD
-            if len(panels) > 1:  # panels of a ring need not be in order along u
-                first = 0 if p.left[k] < 1e-6 else round(p.left[k] * density) + COARSE_PAD
-                stop = size[0] if p.stop[k] > self.charts.size[c, 0] - 1e-6 else round(p.stop[k] * density) + COARSE_PAD
+            first = 0 if p.left[k] < 1e-6 else round(p.left[k] * density) + COARSE_PAD
+            stop = size[0] if p.stop[k] > self.charts.size[c, 0] - 1e-6 else round(p.stop[k] * density) + COARSE_PAD
             bake.splat(found, s.mean, s.axes, s.weight, s.rgb, s.reach, p.origin[k], p.right[k], p.up[k], density, COARSE_PAD,
                        first, stop, total)
         if softened:
@@ -200,7 +200,12 @@ class BuiltPainter:
                          ) -> None:
         """Paint what the surfels are too coarse for on a chart of a building, in place."""
         charts, kind, density = self.charts, int(self.charts.kind[c]), float(self.charts.density[c])
-        if kind == UNDER:
+        if charts.thin[c] and kind == FLAT:
+            color += 0.75 * (covers.COPING - color)
+        if kind == UNDER or charts.thin[c]:
+            return
+        if kind == WALL and look.pitched and charts.size[c, 1] < covers.LOW:
+            color += 0.8 * (look.trim - color)  # the board at the eaves
             return
         mask = np.zeros(rough.shape, np.uint8)
         faces = self._faces[self._first_face[c]:self._first_face[c + 1]]
@@ -209,13 +214,14 @@ class BuiltPainter:
         if kind == WALL:
             bottom = self._bottom(c)
             ground = self._ground(c) - bottom
-            covers.cover_wall(color, rough, mask, density, PAD, ground, look.style.cladding, look.seed % (1 << 20),
+            covers.cover_wall(color, rough, covers.tops(mask), density, PAD, ground, look.style.cladding, look.seed % (1 << 20),
                               look.floor - bottom, look.storey, look.pitched)
             openings = facades.plan(facades.Wall(charts.size[c, 0], charts.size[c, 1], bottom, ground[PAD:-PAD], density, fits,
                                                  front), look)
         else:
             cover = covers.roof_cover(look, tone, kind == FLAT)
-            covers.cover_roof(color, rough, covers.edge_distance(mask, 2 * density), density, PAD, cover, look.seed % (1 << 20))
+            covers.cover_roof(color, rough, covers.edge_distance(mask, 2 * density), density, PAD, cover, look.seed % (1 << 20),
+                              not charts.sunk[c])
             openings = facades.skylights(charts.size[c], fits, look)
         if len(openings.rect):
             paint_openings(color, rough, density, PAD, openings.rect, openings.kind, openings.panes, openings.seed, look.trim,

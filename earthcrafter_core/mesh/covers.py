@@ -11,7 +11,7 @@ from .kernel import KERNEL, SMALL, hashed, noise, shade
 TILES, SHINGLES, SEAMS, GRAVEL, MEMBRANE, CONCRETE, PAVING = range(7)
 """Kinds of roofs and decks."""
 COPING = np.array([168, 167, 164], np.float32)
-PLINTH = 0.35  # metres above the ground
+LOW = 0.6  # metres: lower walls are boards at the eaves, or the inner sides of parapets
 COURSE, TILE = 0.36, 0.30  # metres: rows of tiles and the width of one
 SHINGLE = 0.30  # metres: rows of shingles
 SEAM = 0.62  # metres between the seams of sheets
@@ -53,22 +53,33 @@ def edge_distance(mask, farthest):
     return out
 
 
+def tops(mask: np.ndarray) -> np.ndarray:
+    """Row int64 [W] at which each column of a wall's mask uint8 [H, W] ends; columns beside the wall as the nearest of it."""
+    found = mask.any(0)
+    top = mask.shape[0] - mask[::-1].argmax(0)
+    if not found.any():
+        return np.full(mask.shape[1], mask.shape[0])
+    known = np.flatnonzero(found)
+    right = np.minimum(np.searchsorted(known, np.arange(mask.shape[1])), len(known) - 1)
+    left = np.maximum(right - 1, 0)
+    at = np.arange(mask.shape[1])
+    return top[known[np.where(np.abs(known[left] - at) < np.abs(known[right] - at), left, right)]]
+
+
 @numba.njit(**KERNEL)
-def cover_wall(color, rough, mask, density, pad, ground, cladding, seed, floor, storey, pitched):
+def cover_wall(color, rough, top, density, pad, ground, cladding, seed, floor, storey, pitched):
     """Paint what a wall is made of, its plinth, its upper end and the soft shadows at both, in place.
 
     Args:
-        color: float32 [H, W, 3] 0..255, row 0 below. rough: float32 [H, W]. mask: uint8 [H, W], 1 where the wall is.
-        density: texels a metre. pad: texels. ground: float64 [W] v of the ground of each column, metres.
+        color: float32 [H, W, 3] 0..255, row 0 below. rough: float32 [H, W]. top: int64 [W], see `tops`.
+        density: texels a metre. pad: texels. ground: float64 [W] v of the ground at each column, metres.
         cladding: kind of wall. floor: v of the ground floor. storey: metres. pitched: eaves instead of a coping.
     """
     h, w = rough.shape
     for x in range(w):
-        top = h - 1
-        while top > 0 and not mask[top, x]:
-            top -= 1
-        end = (top + 1 - pad) / density
+        end = (top[x] - pad) / density
         u = (x + 0.5 - pad) / density
+        plinth = floor + storey * np.floor((ground[x] - floor) / storey + 0.6)  # steps by storeys on a slope
         for y in range(h):
             v = (y + 0.5 - pad) / density
             f = np.float32(1) + np.float32(0.05) * (hashed(x, y, seed) - np.float32(0.5))
@@ -76,7 +87,7 @@ def cover_wall(color, rough, mask, density, pad, ground, cladding, seed, floor, 
             f *= _clad(cladding, u, v - floor, density, seed, storey)
             above = v - ground[x]
             f *= np.float32(1 - 0.26 * np.exp(-max(above, 0.0) / 0.45))  # dirt and shade above the ground
-            if above < PLINTH:
+            if v < plinth:
                 f *= np.float32(0.80)
                 rough[y, x] = np.float32(0.9)
             if pitched:
@@ -114,10 +125,11 @@ def _clad(cladding, u, v, density, seed, storey):
 
 
 @numba.njit(**KERNEL)
-def cover_roof(color, rough, distance, density, pad, cover, seed):
+def cover_roof(color, rough, distance, density, pad, cover, seed, coped):
     """Paint what a roof or a deck is made of, in place; u along the eaves, v up the slope.
 
     Args: color, rough, density, pad as for `cover_wall`. distance: float32 [H, W] texels to the roof's edge. cover: kind.
+        coped: whether a flat roof ends in a parapet that is not there as a wall.
     """
     h, w = rough.shape
     for y in range(h):
@@ -143,13 +155,13 @@ def cover_roof(color, rough, distance, density, pad, cover, seed):
             else:
                 f *= _flat(u, v, density, cover, seed)
                 rough[y, x] = np.float32(0.95) if cover == GRAVEL else np.float32(0.7)
-                if edge < 0.32:  # the coping of the parapet, and what it shades
+                if coped and edge < 0.32:  # the coping of the parapet, and what it shades
                     f = np.float32(1) + np.float32(0.04) * (hashed(x, y, seed) - np.float32(0.5))
                     for c in range(3):
                         color[y, x, c] += np.float32(0.7) * (COPING[c] - color[y, x, c])
                     rough[y, x] = np.float32(0.6)
                 else:
-                    f *= np.float32(1 - 0.38 * np.exp(-(edge - 0.32) / 0.3))
+                    f *= np.float32(1 - 0.38 * np.exp(-(edge - (0.32 if coped else 0.0)) / 0.3))
             shade(color, y, x, f)
 
 

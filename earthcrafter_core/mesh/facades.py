@@ -140,15 +140,15 @@ def plan(wall: Wall, look: Look) -> Openings:
     style, floor = look.style, look.floor - wall.bottom
     columns = _columns(wall.length, style)
     special = _at_the_ground(wall, look, columns, floor)
-    rows = np.arange(max(0, int(np.ceil((wall.height - floor) / look.storey))))
-    if look.class_id == sem.INDUSTRIAL:
-        rows = rows[:1]
+    rows = np.arange(-int(max(floor, 0) / look.storey), int(np.ceil((wall.height - floor) / look.storey)))  # below: on slopes
+    if look.class_id in (sem.INDUSTRIAL, sem.STRUCTURE):
+        rows = rows[rows == 0]
     if not len(columns) or not len(rows):
         return _joined(special, look)
     height = min(style.height, look.storey - style.sill - 0.35)
     row, column = (a.ravel() for a in np.meshgrid(rows, np.arange(len(columns)), indexing="ij"))
     low = floor + row * look.storey + style.sill
-    tall = (row > 0) & (style.french > 0) & (column % max(style.french, 1) == look.seed % max(style.french, 1))
+    tall = (row != 0) & (style.french > 0) & (column % max(style.french, 1) == look.seed % max(style.french, 1))
     rect = np.stack([columns[column] - style.width / 2, columns[column] + style.width / 2,
                      np.where(tall, low - style.sill + 0.12, low), low + height], 1)
     keep = (low > wall.ground_at(columns[column]) + ABOVE) & wall.fits(rect + RIM * np.array([-1, 1, -1, 1])) & (height > 0.5)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numba
 import numpy as np
+from scipy import ndimage
 
 from ..scene import classes as sem
 from ..scene.splats import Splats, rotation_matrices
@@ -12,12 +13,17 @@ from .bake import REACH
 from .kernel import KERNEL, SMALL, hashed, noise
 
 BAND = 128  # rows of texels that are worked on at once
-FILL_CELL = 4.0  # metres, of the planes that fill gaps
+FILL_CELL = 4.0  # metres, of the planes of tones that fill gaps
+BROAD = 1.5  # cells: standard deviation of the blur of these planes
+CALM = 42.0  # 0..255: what differs from the tone by as much is halved where detail is painted: no stains
 BED = np.array([96, 88, 74], np.float32)  # tone of ground of which a place shows nothing, such as the bed of a lake
 STONE = np.array([152, 150, 145], np.float32)  # of kerbs
 KERB = 0.16  # metres
+SLAB = 0.8  # metres, of paving
 CARRIAGEWAY = np.array([sem.ROAD, sem.PARKING], np.uint8)
 KERBED = np.array([sem.PATH, sem.LAWN, sem.MEADOW, sem.SOIL, sem.SHRUB], np.uint8)
+NATURAL = np.array([sem.LAWN, sem.MEADOW, sem.CROPLAND, sem.ORCHARD, sem.SOIL, sem.SAND, sem.ROCK, sem.SNOW], np.uint8)
+RAGGED = 0.55  # metres that one of these grows into another
 SMOOTH, ASPHALT, GRASS, LOOSE, SLABS = 0, 1, 2, 3, 4
 GRAIN = np.zeros(sem.NUM_CLASSES, np.uint8)
 GRAIN[[sem.ROAD, sem.PARKING, sem.BRIDGE]] = ASPHALT
@@ -37,6 +43,12 @@ def ground_texture(splats: Splats, rows: np.ndarray, class_map: np.ndarray, corn
         run: run(kernel, bounds, *arguments) calls kernel(bounds[i], bounds[i + 1], *arguments) for each i.
     """
     h, w = class_map.shape
+    bounds = np.arange(0, h + BAND, BAND).clip(max=h)
+    if detail:
+        ragged, natural = np.empty_like(class_map), np.zeros(sem.NUM_CLASSES, bool)
+        natural[NATURAL] = True
+        run(_ragged, bounds, class_map, natural, float(density), ragged)
+        class_map = ragged
     order = rows[np.argsort(splats.mean[rows, 1], kind="stable")]
     sigma = np.exp(splats.log_scale[order]).astype(np.float64)
     frame = rotation_matrices(splats.quat[order]).astype(np.float64)
@@ -46,7 +58,6 @@ def ground_texture(splats: Splats, rows: np.ndarray, class_map: np.ndarray, corn
     rgb, class_id = splats.rgb()[order].astype(np.float32), splats.class_id[order]
     fill, number = _fill_planes(at / density, rgb, class_id, weight, np.array([w, h]) / density, class_map)
     reach = REACH * float(sigma.max(initial=0.1)) * density
-    bounds = np.arange(0, h + BAND, BAND).clip(max=h)
     color, rough = np.empty((h, w, 3), np.uint8), np.empty((h, w), np.uint8)
     kerbed = np.zeros(sem.NUM_CLASSES, np.uint8)
     kerbed[KERBED], kerbed[CARRIAGEWAY] = 1, 2
@@ -79,7 +90,7 @@ def _fill_planes(at: np.ndarray, rgb: np.ndarray, class_id: np.ndarray, weight: 
             continue
         total = np.stack([np.bincount(key[own], weight[own] * v, shape[0] * shape[1]).reshape(shape)
                           for v in (*rgb[own].T, np.ones(own.sum()))], -1)
-        planes[k] = _pulled(total)
+        planes[k] = ndimage.gaussian_filter(_pulled(total), (BROAD, BROAD, 0), mode="nearest")
     return planes, number
 
 
@@ -92,6 +103,25 @@ def _pulled(total: np.ndarray) -> np.ndarray:
     even = np.pad(total, ((0, y % 2), (0, x % 2), (0, 0)))
     coarse = _pulled(even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2, 4).sum((1, 3)))
     return np.where(total[..., 3:] > 0, mean, coarse.repeat(2, 0).repeat(2, 1)[:y, :x])
+
+
+@numba.njit(**KERNEL)
+def _ragged(first, stop, class_map, natural, density, out):
+    """Copy rows first .. stop - 1 of the class map; where natural [26] classes meet, they grow into one another."""
+    h, w = class_map.shape
+    for y in range(first, stop):
+        for x in range(w):
+            c = class_map[y, x]
+            out[y, x] = c
+            if not natural[c]:
+                continue
+            u, v = x / density, y / density
+            a = np.float32(0.6) * noise(u * 1.1, v * 1.1, 41) + np.float32(0.8) * (hashed(x, y, 43) - np.float32(0.5))
+            b = np.float32(0.6) * noise(u * 1.1, v * 1.1, 42) + np.float32(0.8) * (hashed(x, y, 44) - np.float32(0.5))
+            i = min(max(int(round(x + a * RAGGED * density)), 0), w - 1)
+            j = min(max(int(round(y + b * RAGGED * density)), 0), h - 1)
+            if natural[class_map[j, i]]:
+                out[y, x] = class_map[j, i]
 
 
 @numba.njit(**KERNEL)
@@ -128,7 +158,8 @@ def _band(first, stop, ranges, at, axes, weight, rgb, class_id, class_map, densi
             _tone(fill[number[c]], (x + 0.5) / (density * FILL_CELL) - 0.5, (y + 0.5) / (density * FILL_CELL) - 0.5, tone)
             part = np.float32(1) / (total[y - first, x, 3] + np.float32(0.02))
             for n in range(3):
-                tone[n] += part * (total[y - first, x, n] - total[y - first, x, 3] * tone[n])
+                own = part * (total[y - first, x, n] - total[y - first, x, 3] * tone[n])
+                tone[n] += own / (1 + abs(own) / np.float32(CALM)) if detail else own
             ro = roughness[c]
             if detail:
                 stone = False
@@ -183,12 +214,12 @@ def _grain(tone, kind, x, y, density):
     if kind == LOOSE:
         _scale(tone, 1 + np.float32(0.14) * fine + np.float32(0.07) * noise(u * 2.2, v * 2.2, 6))
         return np.float32(0)
-    if kind == SLABS:  # paving, 0.5 m; joints are thinner than a texel
-        i, j = int(np.floor(u * 2)), int(np.floor(v * 2))
+    if kind == SLABS:  # paving, 0.8 m; joints are thinner than a texel
+        i, j = int(np.floor(u / SLAB)), int(np.floor(v / SLAB))
         _scale(tone, 1 + np.float32(0.05) * (hashed(i, j, 7) - np.float32(0.5)) + np.float32(0.05) * fine)
-        joint = min(min(u * 2 - i, 1 - (u * 2 - i)), min(v * 2 - j, 1 - (v * 2 - j))) * density / 2
+        joint = min(min(u / SLAB - i, 1 - (u / SLAB - i)), min(v / SLAB - j, 1 - (v / SLAB - j))) * SLAB * density
         if joint < 0.5:
-            _scale(tone, np.float32(0.93))
+            _scale(tone, np.float32(0.95))
         return np.float32(0.04) * fine
     _scale(tone, 1 + np.float32(0.03) * fine)
     return np.float32(0)

@@ -36,16 +36,19 @@ def paint_openings(color, rough, density, pad, rects, kinds, panes, seeds, trim,
                    True)
             _block(color, rough, density, pad, u0, u1, v1 - 0.05, v1, BLACK, KEEP, 0.5)
         else:
-            frame = 0.09 if kind != SKYLIGHT else 0.12
+            if kind == SKYLIGHT:
+                _block(color, rough, density, pad, u0, u1, v0, v1, STEP, PAINTED, 0.9)
+                _block(color, rough, density, pad, u0 + 0.12, u1 - 0.12, v0 + 0.12, v1 - 0.12, SKY, GLOSSY, 0.55)
+                continue
+            frame = 0.09
             if kind == WINDOW:  # the shadow beneath the sill, and the sill
                 _block(color, rough, density, pad, u0 - 0.1, u1 + 0.1, v0 - 0.26, v0 - 0.1, BLACK, KEEP, 0.22)
                 _block(color, rough, density, pad, u0 - 0.13, u1 + 0.13, v0 - 0.12, v0, trim, PAINTED, 0.85)
             _block(color, rough, density, pad, u0 - 0.04, u1 + 0.04, v0 - 0.02, v1 + 0.04, trim, PAINTED, 0.9)
             _panes(color, rough, density, pad, u0 + frame, u1 - frame, v0 + frame, v1 - frame, panes[k, 0], panes[k, 1], 0.07,
                    glass, seed, False)
-            if kind != SKYLIGHT:  # the wall is deep: its shadow lies on the pane
-                _block(color, rough, density, pad, u0, u1, v1 - 0.2, v1, BLACK, KEEP, 0.42)
-                _block(color, rough, density, pad, u0, u0 + 0.09, v0, v1, BLACK, KEEP, 0.25)
+            _block(color, rough, density, pad, u0, u1, v1 - 0.2, v1, BLACK, KEEP, 0.42)  # the wall is deep: its shadow
+            _block(color, rough, density, pad, u0, u0 + 0.09, v0, v1, BLACK, KEEP, 0.25)
             if kind == FRENCH:
                 _railing(color, rough, density, pad, u0, u1, v0)
 

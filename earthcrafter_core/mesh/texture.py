@@ -11,7 +11,6 @@ import numba
 import numpy as np
 from scipy import ndimage
 
-from ..convert.glb import ROUGHNESS
 from ..scene import classes as sem
 from ..scene.splats import Splats
 from .atlas import charts_of
@@ -47,7 +46,7 @@ def texture_place(parts: list[Part], splats: Splats, columns: Columns, options: 
     textured = options.colours == "texture"
     texels = options.texels if textured else min(options.texels, VERTEX_TEXELS)
     detail = options.facades and textured
-    roughness = np.array([ROUGHNESS[c.kind] for c in sem.CLASSES], np.float32)
+    roughness = np.array(sem.ROUGHNESS, np.float32)
     out, textures = list(parts), dict[str, Texture]()
     with Threads(check) as threads:
         for name, kind, share in (("terrain", TERRAIN, 1.0), ("water", WATER, WATER_SHARE)):
