@@ -18,10 +18,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from earthcrafter_core.convert import files
-from earthcrafter_core.convert.glb import write_glb
 from earthcrafter_core.convert.mesh import build_mesh
 from earthcrafter_core.engine import server
 from earthcrafter_core.errors import BadInput, Cancelled, OutOfMemory
+from earthcrafter_core.export.gltf import write_glb
+from earthcrafter_core.mesh.plants_file import write_plants
+from earthcrafter_core.mesh.surface import surface_place
 from earthcrafter_core.scene.classes import BUILDING_IDS, PALETTE
 from earthcrafter_core.scene.layout import Layout
 from earthcrafter_core.scene.made_layout import MadeLayout
@@ -154,9 +156,13 @@ def write_town(out: Path, layout, scene: dict) -> None:
     splats = Splats(voxels.centres().astype(np.float32), np.full((n, 2), np.log(0.4 * size), np.float32),
                     np.tile(np.array([1, 0, 0, 0], np.float32), (n, 1)), np.full(n, 3, np.float32),
                     ((PALETTE[class_id] / 255 - 0.5) / SH_C0)[:, None].astype(np.float32), class_id)
-    mesh = build_mesh(voxels, splats)
-    files.write_generation(out, lambda: scene, voxels, splats, lambda folder: write_glb(folder / "mesh.glb", mesh),
-                           {"layout": layout.class_id}, layout=layout,
+    place = surface_place(build_mesh(voxels, splats))
+
+    def meshes(folder: Path) -> None:
+        write_glb(folder / files.MESH, place)
+        write_plants(folder / files.PLANTS, place.instances)
+
+    files.write_generation(out, lambda: scene, voxels, splats, meshes, {"layout": layout.class_id}, layout=layout,
                            thumbnail=np.kron(PALETTE[layout.class_id], np.ones((4, 4, 1), np.uint8)))
 
 

@@ -8,10 +8,6 @@ import numpy as np
 from ..mesh.place import CROWN, TERRAIN, WATER, PlaceMesh
 from ..scene import classes as sem
 
-KIND_ROUGHNESS = {"unpainted": 0.9, "building": 0.8, "paved": 0.9, "low_vegetation": 1.0, "tall_vegetation": 1.0, "bare": 1.0,
-                  "water": 0.08}
-ROUGHNESS = tuple(KIND_ROUGHNESS[c.kind] for c in sem.CLASSES)
-"""By class id, 0 (a mirror) to 1 (chalk)."""
 OPEN_KINDS = (TERRAIN, WATER, CROWN)
 """Kinds of parts whose faces are seen from both sides."""
 
@@ -34,7 +30,7 @@ class Material:
     @property
     def roughness(self) -> float:
         """0 to 1; where the texture has a roughness of its own, that holds instead."""
-        return ROUGHNESS[self.class_id]
+        return sem.ROUGHNESS[self.class_id]
 
 
 class Materials:

@@ -12,13 +12,24 @@ from torch import Tensor
 
 from .. import __version__
 from ..convert.drape import drape
-from ..convert.files import MESH, check_writable, read_layout_of, read_scene, read_structure, read_voxels, write_generation
-from ..convert.glb import write_glb
-from ..convert.mesh import build_mesh
+from ..convert.files import (
+    MESH,
+    PLANTS,
+    check_writable,
+    read_layout_of,
+    read_scene,
+    read_structure,
+    read_voxels,
+    write_generation,
+)
 from ..convert.kerbs import smooth_kerbs
 from ..convert.preview import preview_of_cells, preview_of_voxels
 from ..convert.relief import KeptRelief, known_bodies
 from ..errors import BadInput
+from ..export.gltf import write_glb
+from ..mesh.build import build_place
+from ..mesh.place import BUILDING
+from ..mesh.plants_file import write_plants
 from ..precision import bfloat16_is_fast
 from ..render.thumbnail import thumbnail
 from ..scene.classes import PALETTE
@@ -218,10 +229,11 @@ def mesh_and_write(structure: Structure, latents: Latents | None, voxels: VoxelS
     """The mesh of a draped scene, and all files; the content of scene.json, with `about` in it."""
     s = run.settings
     with run.stage("mesh"):
-        mesh = build_mesh(voxels, splats, run.check)
+        place = build_place(voxels, splats, s.mesh_options(), run.check)
 
     def meshes(folder: Path) -> None:
-        write_glb(folder / MESH, mesh, run.check)
+        write_glb(folder / MESH, place, check=run.check)
+        write_plants(folder / PLANTS, place.instances)
 
     def scene() -> dict:
         run.note("write")
@@ -233,7 +245,8 @@ def mesh_and_write(structure: Structure, latents: Latents | None, voxels: VoxelS
             "torch": torch.__version__, "threads": torch.get_num_threads(),
             "cells": list(structure.layout.shape),
             **({} if layout is None or layout.origin is None else {"crs": layout.crs, "origin": list(layout.origin)}),
-            "counts": {"voxels": len(voxels.coords), "splats": len(splats), "triangles": len(mesh.faces)},
+            "counts": {"voxels": len(voxels.coords), "splats": len(splats), "triangles": place.triangles(),
+                       "buildings": sum(part.kind == BUILDING for part in place.parts), "plants": len(place.instances)},
             **about, "stages": run.report}
 
     arrays = asdict(structure) | ({} if latents is None else asdict(latents)) | ({} if levels is None else {"levels": levels})

@@ -93,6 +93,11 @@ def _asprs_of(c: SemanticClass) -> int:
     return special.get(c.id, by_kind.get(c.kind, 2))  # 2: ground
 
 
+_KIND_ROUGHNESS = {"unpainted": 0.9, "building": 0.8, "paved": 0.9, "low_vegetation": 1.0, "tall_vegetation": 1.0, "bare": 1.0,
+                   "water": 0.08}
+ROUGHNESS = tuple(_KIND_ROUGHNESS[c.kind] for c in CLASSES)
+"""Of each class's surface, 0 (a mirror) to 1 (chalk)."""
+
 ASPRS_TO_CLASS = np.zeros(256, np.uint8)  # [256]; 0 where the code alone does not tell
 for _c in CLASSES:
     for _code in _c.asprs:
