@@ -50,21 +50,18 @@ def paint() -> None:
             ops.paint_line(paint_class=name, points=points, width=values[1])
 
 
-def place() -> bpy.types.Object:
-    """The generated mesh."""
-    return next(obj for obj in bpy.context.scene.objects if obj.get("earthcrafter_kind") == "mesh")
-
-
-def ground(obj: bpy.types.Object, x: float, y: float) -> float:
-    """Height of the mesh's lowest surface at a place, by rays from above; the lowest vertex where there is none."""
-    local = obj.matrix_world.inverted()
-    heights = []
-    top = Vector((x, y, 1e4))
-    hit, where, _normal, _face = obj.ray_cast(local @ top, Vector((0, 0, -1)))
-    while hit and len(heights) < 50:
+def ground(scene: bpy.types.Scene, x: float, y: float) -> float:
+    """Height of the lowest surface that is shown at a place, by rays from above. Ends the demo where there is none."""
+    graph, heights, top = bpy.context.evaluated_depsgraph_get(), [], 1e4
+    while len(heights) < 50:
+        hit, where, *_ = scene.ray_cast(graph, Vector((x, y, top)), Vector((0, 0, -1)))
+        if not hit:
+            break
         heights.append(where.z)
-        hit, where, _normal, _face = obj.ray_cast(where - Vector((0, 0, 0.05)), Vector((0, 0, -1)))
-    return min(heights) if heights else min(corner[2] for corner in obj.bound_box)
+        top = where.z - 0.05
+    if not heights:
+        sys.exit(f"demo: nothing was generated at {x:g}, {y:g}.")
+    return min(heights)
 
 
 def light(scene: bpy.types.Scene) -> None:
@@ -113,10 +110,9 @@ def render(scene: bpy.types.Scene, folder: Path, samples: int) -> None:
     scene.render.resolution_x, scene.render.resolution_y = SIZE
     scene.render.use_persistent_data = True
     scene.view_settings.view_transform = "Standard"
-    obj = place()
     for name in VIEWS:
         x, y, _z = VIEWS[name][0]
-        base = ground(obj, x, y) if name == "street" else ground(obj, *VIEWS[name][1][:2])
+        base = ground(scene, x, y) if name == "street" else ground(scene, *VIEWS[name][1][:2])
         scene.camera = add_camera(scene, name, base)
         scene.render.filepath = str(folder / f"{name}.png")
         with timed(f"rendering {name}.png"):
