@@ -26,7 +26,7 @@ pygltflib = pytest.importorskip("pygltflib")
 
 def coarser(place: PlaceMesh) -> PlaceMesh:
     """A level of the terrain and one house alone."""
-    return PlaceMesh([mesh_shapes.terrain(8), place.parts[3]], place.textures, place.instances)
+    return PlaceMesh([mesh_shapes.terrain(8), place.parts[4]], place.textures, place.instances)
 
 
 HULLS = [Hull("house_001", 0, mesh_shapes.box_corners((4, 4, 0), (12, 10, 6)), mesh_shapes.BOX_FACES),
@@ -157,15 +157,24 @@ def test_levels_by_extension(place):
     by_name = nodes(document)
     lod = by_name["terrain"].extensions["MSFT_lod"]["ids"]
     assert [document.nodes[k].name for k in lod] == ["terrain_LOD1"]
-    assert by_name["terrain"].extras["MSFT_screencoverage"] == screen_coverage(1) == [0.25, 0.0]
-    assert by_name["house_002"].extensions == {}  # the level has none: the finest stays
+    assert by_name["terrain"].extras["MSFT_screencoverage"] == screen_coverage([0, 1]) == [0.25, 0.0]
+    assert by_name["house_001"].extensions == {}  # the level has none: the finest stays
+    assert by_name["house_002"].extensions == {}  # the level's is the same
     assert "terrain_LOD1" not in [document.nodes[k].name for k in document.nodes[0].children]
+
+
+def test_a_part_that_stays_the_same_for_a_level(place):
+    document = load(glb_bytes(place, levels=[PlaceMesh(place.parts[:1], {}, place.instances), coarser(place)]))
+    terrain = nodes(document)["terrain"]
+    assert [document.nodes[k].name for k in terrain.extensions["MSFT_lod"]["ids"]] == ["terrain_LOD2"]
+    assert terrain.extras["MSFT_screencoverage"] == [0.0625, 0.0]
 
 
 def test_levels_as_nodes(place):
     document = load(glb_bytes(place, GlbOptions(levels="nodes"), levels=[coarser(place), coarser(place)]))
     children = [document.nodes[k].name for k in document.nodes[0].children]
-    assert {"terrain", "terrain_LOD1", "terrain_LOD2"} <= set(children) and not document.extensionsUsed
+    assert {"terrain", "terrain_LOD1", "terrain_LOD2"} <= set(children) and "house_002_LOD1" not in children
+    assert not document.extensionsUsed
 
 
 @pytest.mark.parametrize("engine, expected", [("unreal", {"UCX_house_001_00", "terrain_collision"}),

@@ -77,7 +77,7 @@ class _File:
         for part in self.place.parts:
             node = self._part(part, part.name)
             self.root.children.append(node)
-            self._levels(node, [level[part.name] for level in coarser if part.name in level])
+            self._levels(node, _distinct([part, *(level[part.name] for level in coarser if part.name in level)]))
         for hull in hulls:
             self.check()
             self.root.children.append(self._node(collision_name(hull, self.options.collision_names),
@@ -117,14 +117,14 @@ class _File:
         return pygltflib.Primitive(attributes=attributes, material=self.materials.of(part.kind, class_id, texture),
                                    indices=self.buffer.indices(rows.triangles, len(rows.position)))
 
-    def _levels(self, node: int, parts: list[Part]) -> None:
-        """Add the coarser levels of a node."""
-        nodes = [self._part(part, f"{part.name}_LOD{k}") for k, part in enumerate(parts, 1)]
+    def _levels(self, node: int, parts: dict[int, Part]) -> None:
+        """Add the coarser levels of a node: the parts by level, of which that of level 0 is there."""
+        nodes = [self._part(part, f"{part.name}_LOD{k}") for k, part in parts.items() if k]
         if self.options.levels == "nodes":
             self.root.children += nodes
         elif nodes:
             self.document.nodes[node].extensions = {"MSFT_lod": {"ids": nodes}}
-            self.document.nodes[node].extras["MSFT_screencoverage"] = screen_coverage(len(parts))
+            self.document.nodes[node].extras["MSFT_screencoverage"] = screen_coverage(list(parts))
             self.document.extensionsUsed = ["MSFT_lod"]
 
     def _hull(self, hull: Hull) -> pygltflib.Primitive:
@@ -163,13 +163,18 @@ class _File:
         return len(document.textures) - 1
 
 
-def screen_coverage(levels: int) -> list[float]:
-    """MSFT_screencoverage: the least share of the screen at which each of 1 + `levels` levels is shown; the last always is.
+def screen_coverage(levels: list[int]) -> list[float]:
+    """MSFT_screencoverage: the least share of the screen at which each of some levels is shown; the last one always is.
 
     A level has about a quarter of the triangles of the one before, so it follows at a quarter of the area: then triangles
     cover as many pixels as before.
     """
-    return [0.25 ** (k + 1) for k in range(levels)] + [0.0]
+    return [0.25 ** level for level in levels[1:]] + [0.0]
+
+
+def _distinct(parts: list[Part]) -> dict[int, Part]:
+    """Levels of a part by number, without those that are the same as the one before."""
+    return {k: part for k, part in enumerate(parts) if k == 0 or part is not parts[k - 1]}
 
 
 def collision_name(hull: Hull, names: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .collapse_kernel import FREE, LINE, LOCKED, run, start
+from .collapse_kernel import FREE, LINE, LOCKED, faces_of, run, start
 from .topology import Edges, edges_of, face_normals
 
 CREASE = np.cos(np.radians(45))  # edges that bend more are kept as lines
@@ -49,7 +49,7 @@ def collapsed(vertices: np.ndarray, faces: np.ndarray, group: np.ndarray, target
         check()
         if left == before:
             break
-    out = moving.faces()
+    out = faces_of(moving)
     kept = np.flatnonzero(out[:, 0] >= 0)
     return out[kept].astype(np.int32), kept
 
