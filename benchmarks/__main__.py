@@ -1,4 +1,4 @@
-"""python -m benchmarks [convolution attention rasteriser tile strokes osm needs]: times, ratios to references, floors."""
+"""python -m benchmarks [convolution attention rasteriser tile strokes splats osm needs]: times, ratios to references, floors."""
 from __future__ import annotations
 
 import argparse
@@ -11,7 +11,7 @@ from earthcrafter_core.precision import bfloat16_is_fast
 
 from .timing import matmul_rate, memory_rate
 
-NAMES = ("convolution", "attention", "rasteriser", "tile", "strokes", "osm", "needs")
+NAMES = ("convolution", "attention", "rasteriser", "tile", "strokes", "splats", "osm", "needs")
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ def cloud_mesh(name: str, arrays: CloudArrays) -> Generator[None, None, bpy.type
     with new_mesh(name) as mesh:
         mesh.vertices.add(len(arrays.position))
         fill(mesh, "position", "FLOAT_VECTOR", "POINT", "vector", arrays.position)
+        yield
         fill(mesh, CLASS_ATTRIBUTE, "INT", "POINT", "value", arrays.class_id)
         yield
         mesh.color_attributes.new(COLOR_ATTRIBUTE, "FLOAT_COLOR", "POINT").data.foreach_set("color", arrays.color.ravel())
@@ -26,7 +27,7 @@ def cloud_mesh(name: str, arrays: CloudArrays) -> Generator[None, None, bpy.type
         for attribute, values in arrays.attributes.items():
             kind, field = _TYPES[1 if values.ndim == 1 else values.shape[1]]
             fill(mesh, attribute, kind, "POINT", field, values)
-        yield
+            yield
         return mesh
 
 

@@ -4,6 +4,10 @@ A disc is a square that stands still in the world, turned by the splat's rotatio
 with the alpha of a Gaussian, opacity * exp(-r^2 / 2), r in standard deviations from the centre. The squares are one mesh,
 not instances: Cycles takes a million of them in two seconds and half of the memory that instances need, and a view redraws
 them without walking through objects.
+
+Cycles follows each ray from disc to disc. EEVEE has two ways, and both are used: in renders the discs are sorted for the
+scene's camera, far ones first, and blended one over another, as splat viewers do; in views, which may look from anywhere,
+each disc covers a share alpha of the pixels, at random.
 """
 from __future__ import annotations
 
@@ -18,9 +22,12 @@ EXTENT = 2.5  # half a disc's side in standard deviations; beyond it alpha is un
 SHIFT = 0.03  # metres; discs in one plane are drawn this far apart: rays pass several at the same place as one
 SIZE, VIEWPORT, RENDER, LIT, CUT, VOLUME = ("Size", "Discs in Viewport", "Discs in Render", "Lit by the Scene", "Cut", "Volume")
 """Inputs of the group. CUT: one of the three below."""
+DENSITY = 3.0  # discs that lie over one another at a place, as generated surfels do
 KEEP_ALL, LEAVE_INSIDE_OUT, LEAVE_OUTSIDE_OUT = 0, 1, 2
 GROUP = "EarthCrafter Splat Display"
-DISC_MATERIALS = ("EarthCrafter Splat Captured", "EarthCrafter Splat Lit")
+DISC_MATERIALS = {(lit, sorted): f"EarthCrafter Splat {'Lit' if lit else 'Captured'}{' Sorted' if sorted else ''}"
+                  for lit in (False, True) for sorted in (False, True)}
+"""Names by (lit by the scene, sorted for the camera)."""
 POINT_MATERIALS = ("EarthCrafter Splat Point Captured", "EarthCrafter Splat Point Lit")
 _UV = "UVMap"
 _SKEW = (0.0137, 0.0071, 1.0)  # direction of the rays that look for the volume: along no edge that an artist would draw
@@ -98,18 +105,32 @@ def _discs(add: NodeBuilder, shown: bpy.types.NodeSocket, scale: bpy.types.NodeS
     shift = add.node("FunctionNodeRandomValue", {("Min",): -SHIFT, ("Max",): SHIFT}, data_type="FLOAT")
     along = add.vector("SCALE", normal.outputs[0])
     add.tree.links.new(float_socket(shift.outputs, "Value"), along.inputs["Scale"])
+    in_view = add.node("GeometryNodeIsViewport").outputs[0]
     points = add.node("GeometryNodeMeshToPoints", {"Mesh": shown}).outputs[0]
+    points = _switch(add, "GEOMETRY", in_view, _far_first(add, points), points)
     apart = add.node("GeometryNodeSetPosition", {"Geometry": points, "Offset": along.outputs[0]})
     instances = add.node("GeometryNodeInstanceOnPoints", {"Points": apart.outputs[0], "Instance": unwrapped.outputs[0],
                                                           "Rotation": rotation, "Scale": scale}).outputs[0]
     for name in (ROTATION, SCALE):  # a quarter of the memory, of no more use
         instances = add.node("GeometryNodeRemoveAttribute", {"Geometry": instances, "Name": name}).outputs[0]
     mesh = add.node("GeometryNodeRealizeInstances", {"Geometry": instances}).outputs[0]
-    return _with_material(add, mesh, lit, [disc_material(name, name == DISC_MATERIALS[1]) for name in DISC_MATERIALS])
+    captured, relit = (_switch(add, "MATERIAL", in_view, disc_material(on, True), disc_material(on, False))
+                       for on in (False, True))
+    return _with_material(add, mesh, lit, [captured, relit])
+
+
+def _far_first(add: NodeBuilder, points: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """The points in the order of their depth before the scene's camera, the farthest first."""
+    camera = add.node("GeometryNodeObjectInfo", {"Object": add.node("GeometryNodeInputActiveCamera").outputs[0]},
+                      transform_space="RELATIVE")
+    backward = add.node("FunctionNodeRotateVector", {"Vector": (0.0, 0.0, 1.0), "Rotation": camera.outputs["Rotation"]})
+    height = add.vector("DOT_PRODUCT", add.node("GeometryNodeInputPosition").outputs[0], backward.outputs[0])
+    return add.node("GeometryNodeSortElements", {"Geometry": points, "Sort Weight": height.outputs["Value"]},
+                    domain="POINT").outputs[0]
 
 
 def _with_material(add: NodeBuilder, geometry: bpy.types.NodeSocket, lit: bpy.types.NodeSocket,
-                   materials: list[bpy.types.Material]) -> bpy.types.NodeSocket:
+                   materials: list[object]) -> bpy.types.NodeSocket:
     material = _switch(add, "MATERIAL", lit, *materials)
     return add.node("GeometryNodeSetMaterial", {"Geometry": geometry, "Material": material}).outputs[0]
 
@@ -126,13 +147,19 @@ def point_material(name: str, lit: bool) -> bpy.types.Material:
     return material
 
 
-def disc_material(name: str, lit: bool) -> bpy.types.Material:
-    """The splat's own colour with a Gaussian's alpha, lit by the scene or glowing."""
-    material = bpy.data.materials.get(name)
+def disc_material(lit: bool, is_sorted: bool) -> bpy.types.Material:
+    """The splat's own colour with a Gaussian's alpha, lit by the scene or glowing.
+
+    is_sorted: EEVEE blends the discs in the order in which they come; else it lets each cover a share of the pixels. That
+    share is drawn by the place on screen alone, so that discs in one plane leave the same gaps: there, each is made as dense
+    as the several that lie over one another are.
+    """
+    material = bpy.data.materials.get(DISC_MATERIALS[lit, is_sorted])
     if material is not None:
         return material
-    material, add = new_material(name)
-    material.surface_render_method = "DITHERED"  # blended discs of one object would not be sorted
+    material, add = new_material(DISC_MATERIALS[lit, is_sorted])
+    material.surface_render_method = "BLENDED" if is_sorted else "DITHERED"
+    material.use_transparency_overlap = True
     uv = add.node("ShaderNodeUVMap", uv_map=_UV)
     centred = add.vector("SUBTRACT", uv.outputs[0], (0.5, 0.5, 0.0)).outputs["Vector"]
     squared = add.vector("DOT_PRODUCT", centred, centred).outputs["Value"]
@@ -140,9 +167,12 @@ def disc_material(name: str, lit: bool) -> bpy.types.Material:
     opacity = add.node("ShaderNodeAttribute", attribute_name=OPACITY)
     alpha = add.math("MULTIPLY", gaussian, opacity.outputs["Fac"])
     color = add.node("ShaderNodeAttribute", attribute_name=COLOR_ATTRIBUTE)
-    clear = add.node("ShaderNodeBsdfTransparent")
-    mixed = add.node("ShaderNodeMixShader", {0: alpha, 1: clear.outputs[0], 2: _surface(add, color.outputs["Color"], lit)})
-    add.node("ShaderNodeOutputMaterial", {"Surface": mixed.outputs[0]})
+    surface = _surface(add, color.outputs["Color"], lit)
+    clear = add.node("ShaderNodeBsdfTransparent").outputs[0]
+    dense = add.math("SUBTRACT", 1.0, add.math("POWER", add.math("SUBTRACT", 1.0, alpha), DENSITY))
+    for target, share in (("ALL", alpha),) if is_sorted else (("CYCLES", alpha), ("EEVEE", dense)):
+        mixed = add.node("ShaderNodeMixShader", {0: share, 1: clear, 2: surface})
+        add.node("ShaderNodeOutputMaterial", {"Surface": mixed.outputs[0]}, target=target)
     light_nothing(material)
     return material
 

@@ -106,7 +106,7 @@ def test_discs_are_squares_in_the_surface_and_points_are_as_wide():
 
 def test_light_is_the_material_of_what_is_drawn():
     _, obj = place_of(some_splats())
-    for light, names in (("CAPTURED", nodes.DISC_MATERIALS[0]), ("LIT", nodes.DISC_MATERIALS[1])):
+    for light, names in (("CAPTURED", nodes.DISC_MATERIALS[False, False]), ("LIT", nodes.DISC_MATERIALS[True, False])):
         obj.earthcrafter_splats.light = light
         geometry = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).evaluated_geometry()
         mesh = geometry.mesh
