@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     words = [w for w in words if w != "--traceback"]
     try:
         with _terminable():
-            return _run(words)
+            return _run(words, show)
     except EarthCrafterError as e:
         if show:
             traceback.print_exc()
@@ -72,11 +72,12 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _run(words: list[str]) -> int:
+def _run(words: list[str], show: bool) -> int:
     if words[:1] == ["dataset"]:
         from .data.dataset import main as dataset_main
         return dataset_main(words[1:])
     args = parser_for(words[0] if words else "").parse_args(layout_commands.join_places(words))
+    args.traceback = show
     return args.run(args) or 0
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import BadInput
+from .errors import BadInput, EarthCrafterError
 
 if TYPE_CHECKING:
     from .export.result import ExportOptions
@@ -65,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput("A folder is needed.", "Give the folder of a result, the one with scene.json.")
     formats = parse(args.to)
     out = args.folder / "export" if args.out is None else args.out
-    good = export(args.folder, formats, out, _options(args), _tell_json if args.json else _tell)
+    good = export(args.folder, formats, out, _options(args), partial(_tell_json if args.json else _tell, args.traceback))
     return 0 if good else FAILED
 
 
@@ -90,22 +92,30 @@ def _options(args: argparse.Namespace) -> ExportOptions:
     return ExportOptions(mesh, GlbOptions(args.level_form, args.collision_names, args.lossless), args.splat_axes, args.name)
 
 
-def _tell(told: Told) -> None:
+def _tell(show: bool, told: Told) -> None:
     for path in told.files:
         print(path)
     if told.error is not None:
+        _show(show, told.error)
         print(f"{told.error.message} {told.error.remedy}", file=sys.stderr)
 
 
-def _tell_json(told: Told) -> None:
+def _tell_json(show: bool, told: Told) -> None:
     line: dict[str, Any] = {"format": told.format}
     if told.error is not None:
+        _show(show, told.error)
         line |= {"error": told.error.message, "remedy": told.error.remedy}
     elif told.files:
         line |= {"file": str(told.files[0]), "files": [str(p) for p in told.files]}
     else:
         line |= {"progress": round(told.fraction, 3), "say": told.say}
     print(json.dumps(line, ensure_ascii=False), flush=True)
+
+
+def _show(show: bool, error: EarthCrafterError) -> None:
+    """Where an error came from, where that is asked for."""
+    if show:
+        traceback.print_exception(error.__cause__ or error)
 
 
 def _list(as_json: bool) -> None:

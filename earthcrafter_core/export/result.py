@@ -125,7 +125,7 @@ class Result:
         if not self.mesh_options.collisions:
             return []
         from ..mesh.collision import hulls
-        return hulls(self.place)
+        return hulls(self.place, self.check)
 
     def kept_glb(self) -> Path | None:
         """The result's own mesh.glb where it is whole and exactly what is asked for."""

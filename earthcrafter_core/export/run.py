@@ -65,7 +65,10 @@ def export(folder: Path, formats: Sequence[Format], out: Path, options: ExportOp
             raise
         except Exception as e:  # any library's own kinds
             good = False
-            tell(Told(chosen.name, done / whole, error=_explained(e, chosen, out)))
+            error = _explained(e, chosen, out)
+            if error is not e:
+                error.__cause__ = e
+            tell(Told(chosen.name, done / whole, error=error))
         else:
             tell(Told(chosen.name, done / whole, files=files))
     return good
