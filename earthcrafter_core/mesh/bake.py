@@ -188,7 +188,7 @@ def resolve(total, scale, tone, keep, shift, color):
             for c in range(4):
                 value[c] = ((total[j, i, c] * (1 - a) + total[j, i1, c] * a) * (1 - b)
                             + (total[j1, i, c] * (1 - a) + total[j1, i1, c] * a) * b)
-            part = np.float32(keep) / (value[3] + np.float32(0.02))
+            part = np.float32(keep) / (value[3] + np.float32(1e-4))
             for c in range(3):
                 color[y, x, c] = tone[c] + part * (value[c] - value[3] * tone[c])
 

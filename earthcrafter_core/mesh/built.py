@@ -20,6 +20,7 @@ DEPTH, DECK_DEPTH = 0.9, 4.0  # metres between a surfel and the plane of its cha
 OUTSIDE = 0.7  # metres before a wall, where the ground's level is read
 KEEP = {WALL: 0.3, ROOF: 0.5, FLAT: 0.55, UNDER: 0.0}
 """How much of the surfels' variation stays under painted detail; the rest is the building's tone."""
+WIDE, GAP = 8, 0.02  # coarse texels: radius of the blur that fills gaps; its weight
 SOFTENED = 3  # coarse texels: radius of the blur under painted detail
 EVEN = 1.0  # metres: standard deviation of the blur of the ground along a wall
 FRONT = 4.0  # metres that walls may be farther from the street than the nearest, and still be fronts
@@ -183,8 +184,11 @@ class BuiltPainter:
             stop = size[0] if p.stop[k] > self.charts.size[c, 0] - 1e-6 else round(p.stop[k] * density) + COARSE_PAD
             bake.splat(found, s.mean, s.axes, s.weight, s.rgb, s.reach, p.origin[k], p.right[k], p.up[k], density, COARSE_PAD,
                        first, stop, total)
+        wide = total.copy()
+        bake.blur(wide, WIDE, 2)
         if softened:
             bake.blur(total, SOFTENED, 2)
+        total += GAP * wide
         bake.resolve(total, density / self.charts.density[c], tone.astype(np.float32), KEEP[kind] if softened else 1.0,
                      np.array([PAD, COARSE_PAD]), color)
 
