@@ -33,7 +33,7 @@ def deck_parts(columns: Columns, splats: Splats, check: Callable[[], None] = lam
     Attributes of each: "height" (of its top above the lowest ground beneath it), "area" (square metres) and "base" (its lowest
     elevation). `check` may raise.
     """
-    parts = []
+    parts: list[Part] = []
     for deck in find_decks(columns):
         def height(place: np.ndarray, deck: Deck = deck) -> np.ndarray:
             return ndimage.map_coordinates(deck.level, place.T / columns.cell - 0.5, order=1, mode="nearest")

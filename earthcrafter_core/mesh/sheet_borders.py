@@ -23,6 +23,8 @@ CORNERED_IDS = np.array([sem.PARKING, sem.POOL, sem.SPORTS, sem.RAILWAY], np.uin
 CORNER_REACH = 3  # half cells to both sides over which a turn is measured
 CORNER_TURN = (25.0, 55.0)  # degrees of a turn from which on a line with corners keeps less of its room; keeps only ...
 CORNER_ROOM = 0.3  # ... this share of it
+BEND_REACH = 8  # half cells to both sides over which a bend is measured, and its distance from the grid
+BEND_TURN = (4.0, 12.0)  # degrees from which on, and at which, a bend is brought back
 ROUNDINGS = {"cornered": 2, "built": 8, "natural": 24}  # rounds, by what is beside a line
 BUILT_IDS = np.array([sem.ROAD, sem.PATH], np.uint8)
 TAUBIN = (0.5, -0.53)
@@ -93,7 +95,9 @@ def borders_of(labels: np.ndarray, cell: float, height: Callable[[np.ndarray], n
     smooth = _taut(grid, around, room, TAUT_ROUNDS)
     cornered = rounds == ROUNDINGS["cornered"]
     room[cornered] *= _at_corners(smooth, around)[cornered]
-    smooth = _rounded(_taut(grid, around, room, TAUT_ROUNDS), grid, around, room * SLACK, rounds, TAUBIN)
+    smooth = _taut(grid, around, room, TAUT_ROUNDS)
+    smooth[~cornered] += _recentring(smooth, grid, around)[~cornered]
+    smooth = _rounded(smooth, grid, around, room * SLACK, rounds, TAUBIN)
     check()
     share, keep = np.ones(len(grid)), np.zeros(len(grid), bool)
     for attempt in range(4):
@@ -224,20 +228,50 @@ def _at_corners(place: np.ndarray, around: np.ndarray) -> np.ndarray:
 
     A taut string cuts corners, and small areas with them; where it does, the grid's border is nearer to what was meant.
     """
-    back, on = _ahead(around, 0), _ahead(around, 1)
-    d, e = place - place[back], place[on] - place
-    length = np.linalg.norm(d, axis=1) * np.linalg.norm(e, axis=1)
-    cosine = np.where(length > 0, (d * e).sum(1) / np.maximum(length, 1e-12), 1.0)
-    turn = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    turn = _turn(place, around, CORNER_REACH)
     turn = np.maximum(turn, np.maximum(turn[around[:, 0]], turn[around[:, 1]]))
     low, high = CORNER_TURN
     return (1 - (1 - CORNER_ROOM) * np.clip((turn - low) / (high - low), 0, 1))[:, None]
 
 
-def _ahead(around: np.ndarray, side: int) -> np.ndarray:
-    """The vertex CORNER_REACH steps along each vertex's line, int64 [V]."""
+def _recentring(place: np.ndarray, grid: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Moves [V, 2] that bring bends back among the grid's corners: a taut line lies on their inner side throughout.
+
+    Straight lines stay: what they differ from the grid's is its steps.
+    """
+    along = place[around[:, 1]] - place[around[:, 0]]
+    normal = np.column_stack([-along[:, 1], along[:, 0]]) / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    low, high = BEND_TURN
+    bent = np.clip((_turn(place, around, BEND_REACH) - low) / (high - low), 0, 1)
+    # a neighbour may run the other way round: vectors are averaged, each along its own normal
+    off = _averaged(((grid - place) * normal).sum(1, keepdims=True) * normal, around, BEND_REACH ** 2)
+    return (off * normal).sum(1, keepdims=True) * normal * _averaged(bent[:, None], around, BEND_REACH)
+
+
+@njit(cache=True)
+def _averaged(values: np.ndarray, around: np.ndarray, rounds: int) -> np.ndarray:
+    """Values [V, K] after rounds of averaging with their neighbours in the line."""
+    out = values.copy()
+    for _ in range(rounds):
+        before = out.copy()
+        for v in range(len(out)):
+            for k in range(out.shape[1]):
+                out[v, k] = 0.5 * before[v, k] + 0.25 * (before[around[v, 0], k] + before[around[v, 1], k])
+    return out
+
+
+def _turn(place: np.ndarray, around: np.ndarray, reach: int) -> np.ndarray:
+    """Degrees [V] by which the line turns between `reach` vertices before and after each."""
+    d, e = place - place[_ahead(around, 0, reach)], place[_ahead(around, 1, reach)] - place
+    length = np.linalg.norm(d, axis=1) * np.linalg.norm(e, axis=1)
+    cosine = np.where(length > 0, (d * e).sum(1) / np.maximum(length, 1e-12), 1.0)
+    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+
+
+def _ahead(around: np.ndarray, side: int, steps: int) -> np.ndarray:
+    """The vertex some steps along each vertex's line, int64 [V]."""
     before, here = np.arange(len(around)), around[:, side]
-    for _ in range(CORNER_REACH - 1):
+    for _ in range(steps - 1):
         on = np.where(around[here, 0] == before, around[here, 1], around[here, 0])
         before, here = here, on
     return here

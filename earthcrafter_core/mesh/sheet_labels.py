@@ -50,7 +50,7 @@ def ground_labels(columns: Columns) -> np.ndarray:
     labels = nearest_where(labels, labels > 0)
     wet = sem.is_in(labels, WATER_IDS)
     joined, _ = ndimage.label(wet, np.ones((3, 3)))
-    labels[wet & np.isin(joined, np.unique(joined[labels == sem.WATER]))] = sem.WATER  # a pool that a lake touches is part of it
+    labels[wet & np.isin(joined, np.unique(joined[labels == sem.WATER]))] = sem.WATER  # a pool that touches a lake is one
     return cleaned(labels, columns.cell / FINE)
 
 

@@ -17,7 +17,8 @@ from .sheet_labels import BASIN, BED, LOW, ground_cover, nearest_where, water_bo
 
 KERB = 0.10  # metres from the carriageway up to what has a kerb
 KERB_REACH = 2.5  # columns: standard deviation of the blur of what has one
-WINDOW, OUTLIER = 7, 0.5  # columns; metres a column may differ from the median of those around it
+WINDOW = 7  # columns around each that tell whether it stands out: it does when it differs from their median by more than ...
+OUTLIER, SPREADS = 0.5, 3.0  # ... these metres and so many times what half of them differ by
 MEMBRANE_ROUNDS, MEMBRANE_SIGMA, GROUND_SIGMA = 24, 1.0, 0.8
 UNDER_DECK = 0.3  # metres from the top of a bridge down to the ground, at least
 JOINT, JOINT_GAP = 4.0, 1.2  # columns over which the ground meets the end of a bridge; metres that it may differ from it there
@@ -128,7 +129,8 @@ def _dry_ground(columns: Columns, other: np.ndarray) -> np.ndarray:
     if not known.any():
         return columns.ground.copy()
     plane = nearest_where(columns.ground, known)
-    known &= np.abs(plane - ndimage.median_filter(plane, WINDOW, mode="nearest")) < OUTLIER * columns.cell
+    off = np.abs(plane - ndimage.median_filter(plane, WINDOW, mode="nearest"))
+    known &= off < OUTLIER + SPREADS * ndimage.median_filter(off, WINDOW, mode="nearest")
     plane = nearest_where(plane, known)
     smooth = plane
     for _ in range(MEMBRANE_ROUNDS):
