@@ -40,6 +40,9 @@ def write(chosen: Format, objects: list[bpy.types.Object], folder: Path, name: s
     except OSError as e:
         raise WriteError(f"{chosen.label} could not be written to {folder} ({e.strerror or e}).",
                          "Choose another folder or free some space.") from e
+    except KeyError as e:
+        raise BadInput(f"This Blender has no {chosen.label} exporter.",
+                       "Switch its add-on on in Edit > Preferences > Add-ons, or export the mesh as generated.") from e
     except (RuntimeError, AttributeError, TypeError) as e:  # how operators tell
         lines = str(e).removeprefix("Error: ").strip().splitlines()
         raise BadInput(f"{chosen.label} could not be written by Blender ({lines[-1] if lines else type(e).__name__}).",
@@ -92,13 +95,9 @@ _WRITERS: dict[str, Callable[[Path, list[bpy.types.Object], str], None]] = {
 
 
 def _call(operator: Any, **options: Any) -> None:
-    """Call an exporter with those of the options that this Blender's version of it knows. Raises BadInput where there is
-    none: add-ons can be switched off, and some systems' own builds of Blender lack USD."""
-    try:
-        known = operator.get_rna_type().properties
-    except KeyError as e:
-        raise BadInput(f"This Blender has no exporter {operator.idname_py()}.",
-                       "Switch its add-on on in Edit > Preferences > Add-ons, or export the mesh as generated.") from e
+    """Call an exporter with those of the options that this Blender's version of it knows. Raises KeyError where there is none:
+    add-ons can be switched off, and some systems' own builds of Blender lack USD."""
+    known = operator.get_rna_type().properties
     operator(**{name: value for name, value in options.items() if name in known})
 
 

@@ -193,6 +193,14 @@ def test_vertex_colours_are_in_blenders_glb(place, tmp_path):
     assert extras["area"] == 48 and extras["earthcrafter_class"] == 1
 
 
+def test_an_exporter_that_this_blender_lacks_is_told(place, tmp_path, monkeypatch):
+    lacking = bpy.ops.wm.none_such_export
+    monkeypatch.setitem(scene_export._WRITERS, "fbx", lambda path, objects, scale: scene_export._call(lacking))
+    ops.export_place(directory=str(tmp_path / "out"), formats={"fbx", "obj"}, **WAIT)
+    assert [e.message for e in exports.last.errors] == ["This Blender has no FBX exporter."]
+    assert (tmp_path / "out" / "Town_seed_4.obj").exists() and not list((tmp_path / "out").glob(".export-*"))
+
+
 def test_nothing_that_is_shown_is_told(place, tmp_path):
     ops.show_part(kind="mesh", collection=place.name)
     with pytest.raises(RuntimeError, match="No mesh of the place is shown"):
