@@ -46,8 +46,9 @@ class ExportTask(ChildTask):
         super().__init__(log)
         self.exported = exported
         self._core, self._cache, self._noise = core, cache, ""
-        self._command = [python, "-m", "earthcrafter_core", "export", result, "--to", ",".join(formats), "-o", exported.folder,
-                         "--name", exported.name, *options, "--json"]
+        self._command: list[str | Path] = [
+            python, "-m", "earthcrafter_core", "export", result, "--to", ",".join(formats), "-o", exported.folder,
+            "--name", exported.name, *options, "--json"]
 
     def work(self) -> None:
         """Run it. Raises EngineError where the command itself fails."""

@@ -24,6 +24,7 @@ class EARTHCRAFTER_PT_classes(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Many at once, then each."""
         place = result_import.shown_place(context.scene)
+        assert place is not None
         hidden = class_visibility.hidden(place)
         row = self.layout.row(align=True)
         for choice, text in (("ALL", "All"), ("NO_PLANTS", "No Plants"), ("BUILT", "Built")):
