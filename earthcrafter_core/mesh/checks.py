@@ -1,10 +1,10 @@
 """What a modeller would complain of: holes, edges of three faces, faces inside out, slivers, what floats, walls that lean.
 
-Counts are by the vertices' indices, as an editor sees them; what only touches is not joined.
+Corners that lie at one place are one, as for a program that welds what it reads: solids that touch along an edge are no solid.
 """
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -13,6 +13,7 @@ from .sheet_height import SheetHeight
 from .place import BUILDING, CROWN, DECK, TERRAIN, WATER, Part, PlaceMesh
 from .topology import Edges, edges_of, face_normals, joined, pieces, pinches, volumes
 
+SAME_PLACE = 1e-5  # metres
 ON_BORDER = 1e-3  # metres: edges so near the outer border of the terrain are its border
 DEGENERATE_AREA, DEGENERATE_HEIGHT = 1e-6, 1e-3  # square metres, metres
 SLIVER_HEIGHT = 0.01  # metres
@@ -21,7 +22,8 @@ BACK = -0.5  # a corner's normal that is 120 degrees from its face's shades it f
 SHORE = 0.05  # metres: the edge of water may lie so much above the ground
 WALL = 0.5  # faces steeper than 60 degrees are walls; those that look up and are less steep are roofs
 UPRIGHT = np.sin(np.radians(2))
-SAME_PLANE = np.cos(np.radians(15))  # neighbouring roof faces that differ less are one plane
+SAME_PLANE = np.cos(np.radians(3))  # neighbouring roof faces that differ less are of one plane
+LEAST_PLANE = 0.1  # square metres: smaller planes are none
 FLAT = 0.05  # metres: how far a roof's corners may lie from its plane
 
 
@@ -39,7 +41,8 @@ class Report:
         degenerate: faces of less than 1 square millimetre or 1 mm height. slivers: of less than 1 cm height, these included.
         floating: bodies of buildings, decks and crowns that neither stand on the ground nor touch one that does.
         walls, upright: faces of buildings steeper than 60 degrees; those within 2 degrees of vertical.
-        roofs, planar: faces of buildings that look up; those whose corners are within 5 cm of the roof plane they belong to.
+        roofs, planar: faces of buildings that look up; those whose corners are within 5 cm of the roof plane they belong to,
+            which are neighbours that turn by less than 3 degrees from one to the next, 0.1 square metres or more together.
     """
 
     triangles: int = 0
@@ -80,6 +83,7 @@ def report(part: Part, ground: SheetHeight | None = None) -> Report:
     """Check one part; without the ground, neither floating bodies nor the shores of water are looked for."""
     if not len(part.faces):
         return Report()
+    part = _welded(part)
     edges = edges_of(part.faces)
     normal, area = face_normals(part.vertices, part.faces)
     count, piece = pieces(part.faces)
@@ -94,6 +98,12 @@ def report(part: Part, ground: SheetHeight | None = None) -> Report:
         slivers=int((height < SLIVER_HEIGHT).sum()),
         floating=_floating(part, ground, piece, count) if ground and part.kind in (BUILDING, DECK, CROWN) else 0,
         walls=walls, upright=upright, roofs=roofs, planar=planar)
+
+
+def _welded(part: Part) -> Part:
+    """The part with one vertex at each place."""
+    vertices, index = np.unique(np.rint(part.vertices / SAME_PLACE), axis=0, return_inverse=True)
+    return replace(part, vertices=vertices * SAME_PLACE, faces=index.ravel()[part.faces])
 
 
 def in_side(ends: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -161,8 +171,10 @@ def _form(part: Part, edges: Edges, normal: np.ndarray, area: np.ndarray) -> tup
     face = edges.sharing() // 3
     same = roof[face].all(1) & ((normal[face[:, 0]] * normal[face[:, 1]]).sum(1) > SAME_PLANE)
     _, group = joined(face[same], len(part.faces))
-    off = _off_plane(part.vertices[part.faces[roof]], area[roof], np.unique(group[roof], return_inverse=True)[1])
-    return int(wall.sum()), int((np.abs(normal[wall, 2]) < UPRIGHT).sum()), int(roof.sum()), int((off < FLAT).sum())
+    _, group = np.unique(group[roof], return_inverse=True)
+    off = _off_plane(part.vertices[part.faces[roof]], area[roof], group)
+    planar = (off < FLAT) & (np.bincount(group, area[roof])[group] >= LEAST_PLANE)
+    return int(wall.sum()), int((np.abs(normal[wall, 2]) < UPRIGHT).sum()), int(roof.sum()), int(planar.sum())
 
 
 def _off_plane(p: np.ndarray, area: np.ndarray, group: np.ndarray) -> np.ndarray:
