@@ -34,12 +34,13 @@ STOREY = {sem.HOUSE: 2.8, sem.APARTMENTS: 3.0, sem.TOWER: 3.4, sem.COMMERCIAL: 3
 
 
 def building_parts(columns: Columns, splats: Splats, check: Callable[[], None] = lambda: None) -> list[Part]:
-    """A part for each building, named "<class>_<number>", numbered from the south-west.
+    """A part for each building, named "<class>_<number>", numbered by class, then from the west.
 
     Attributes of each part, metres and radians: "base" elevation of the lowest ground around (the floor lies SINK deeper),
-    "height" and "eaves" (highest point and lowest edge of the roof) above base, "area" of the footprint, "x", "y", "length",
-    "width", "angle" of its oriented box (length along angle), "storeys", "roof" (0 flat, 1 gable, 2 hip, 3 terraces) and
-    "roof_error" (median distance of the roof's surfels from it). `convex` holds the pieces that it is the union of.
+    "height" and "eaves" above base (of the highest point, parapets included, and of the roof's lowest edge), "area" of the
+    footprint, "x", "y", "length", "width", "angle" of its oriented box (length along angle), "storeys", "roof" (0 flat,
+    1 gable, 2 hip, 3 terraces) and "roof_error" (median distance of the roof's surfels from it). `convex` holds the pieces
+    that it is the union of, but for eaves and parapets.
 
     Args:
         columns: of the draped place. splats: its surfels. check: called before each building; may raise.

@@ -19,6 +19,7 @@ NARROWEST = 1.0  # metres between lines
 RIGHT_ANGLED = 0.4  # share of the border that must agree on two directions, else the footprint is round
 APART = 1.4  # metres between parallel walls: nearer ones are one
 SHORTEST = 1.5  # metres of wall that make a line
+_CORNERS = np.array([0, 1, 1, 0, 1, 0, 2, 1, 1, 2, 0, 1, 0, 1, 1, 0])  # of the outline at a point, by _corner_codes
 CORNER_PRICE = 0.9  # square metres that may be wrong for each corner saved
 
 
@@ -127,31 +128,32 @@ def _filled(u: np.ndarray, v: np.ndarray, solid: np.ndarray, raster: Raster) -> 
     pixel = raster.step ** 2
     gain = cell_sums(u, v, np.where(solid, 1.0, -1.0) * raster.known, raster) * pixel  # square metres won by having a cell
     inside = np.pad(gain > 0, 1)
-    gain = np.pad(gain, 1)
-    for _ in range(4 * gain.size):
-        best, where = -1e-9, None
-        corners = _corners(inside)
-        for i, j in np.argwhere(np.abs(gain[1:-1, 1:-1]) < 4 * CORNER_PRICE) + 1:
-            around = slice(i - 1, i + 2), slice(j - 1, j + 2)
-            before = _corners(inside[around])
-            inside[i, j] ^= True
-            saved = before - _corners(inside[around])
-            inside[i, j] ^= True
-            price = abs(gain[i, j]) * (1 if inside[i, j] == (gain[i, j] > 0) else -1) - CORNER_PRICE * saved
-            if price < best:
-                best, where = price, (i, j)
-        if where is None or corners == 0:
+    for _ in range(gain.size):  # the cell whose change wins most, one by one
+        wrong = np.where(inside[1:-1, 1:-1] == (gain > 0), np.abs(gain), -np.abs(gain))
+        price = wrong - CORNER_PRICE * _corners_saved(inside)
+        best = np.unravel_index(int(price.argmin()), price.shape)
+        if price[best] > -1e-9:
             break
-        inside[where] ^= True
-    level = fixed_corners(inside.astype(np.int64)[1:-1, 1:-1], gain[1:-1, 1:-1])
-    return level > 0
+        inside[1:-1, 1:-1][best] ^= True
+    return fixed_corners(inside[1:-1, 1:-1].astype(np.int64), gain) > 0
+
+
+def _corner_codes(inside: np.ndarray) -> np.ndarray:
+    """For each inner point of a grid's cells [M, N] which of the four around it belong, uint8 [M - 1, N - 1], a bit each."""
+    cells = inside.astype(np.uint8)
+    return cells[:-1, :-1] | cells[1:, :-1] << 1 | cells[:-1, 1:] << 2 | cells[1:, 1:] << 3
 
 
 def _corners(inside: np.ndarray) -> int:
     """Corners of the outline of a grid's cells, where two cells that touch at a point count two."""
-    quad = inside[:-1, :-1].astype(int) + inside[1:, :-1] + inside[:-1, 1:] + inside[1:, 1:]
-    crossed = (quad == 2) & (inside[:-1, :-1] == inside[1:, 1:])
-    return int((quad % 2).sum() + 2 * crossed.sum())
+    return int(_CORNERS[_corner_codes(inside)].sum())
+
+
+def _corners_saved(inside: np.ndarray) -> np.ndarray:
+    """How many corners fewer the outline has if a cell changes, int64 [M, N]; inside: bool [M + 2, N + 2] with a margin."""
+    codes = _corner_codes(inside)
+    around = ((codes[1:, 1:], 1), (codes[:-1, 1:], 2), (codes[1:, :-1], 4), (codes[:-1, :-1], 8))
+    return sum((_CORNERS[code] - _CORNERS[code ^ bit] for code, bit in around), np.zeros((1, 1), np.int64))
 
 
 def fixed_corners(level: np.ndarray, preference: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ FLAT, GABLE, HIP, TERRACES = 0, 1, 2, 3
 STEEPEST = 1.6  # rise over run
 LEAST_RISE = 0.35  # metres from eaves to ridge below which a roof is flat
 SLOPE_PRICE, WING_PRICE = 0.03, 0.05  # metres that a roof with slopes, with several ridges, must fit better than a simpler one
+MOST_WINGS = 24  # rectangles over which a roof can have hips or ridges of its own
 SQUARE = 1.1  # length over width up to which a wing has its ridge where the whole building has it
 EAVES, VERGE, BOARD = 0.375, 0.25, 0.16  # metres that a roof stands out over walls, over gables; and its thickness
 
@@ -25,7 +26,7 @@ class Roof:
 
     Attributes:
         code: FLAT, GABLE, HIP or TERRACES. error: median |surfel - roof|, metres. score: mean of that, and the form's price.
-        eaves, ridge: world z of its lowest edge and of its highest point.
+        eaves: world z of its lowest edge.
         pieces: convex pieces of the building under it, each float64 [P, 3] corners in its frame, from `floor` up.
         height: its world z at points [N, 2] of the frame.
         trims: convex pieces that stand out: eaves, parapets.
@@ -35,7 +36,6 @@ class Roof:
     error: float
     score: float
     eaves: float
-    ridge: float
     pieces: list[np.ndarray]
     height: Callable[[np.ndarray], np.ndarray]
     trims: list[np.ndarray] = field(default_factory=list)
@@ -74,8 +74,8 @@ def fitted(form: Form, points: np.ndarray, z: np.ndarray, floor: float) -> Roof:
     pieces = [prism(c * slope + level, floor) for c in form.corners]
     boards = [np.concatenate([upper * slope + level, lower * slope + level - (0.0, 0.0, BOARD)])
               for upper, lower in form.boards]
-    return Roof(form.code if b else FLAT, float(np.median(missed)), float(missed.mean()) + form.price, a, a + b * form.rise(),
-                pieces, lambda at: a + b * form.shape(at), boards)
+    return Roof(form.code if b else FLAT, float(np.median(missed)), float(missed.mean()) + form.price, a, pieces,
+                lambda at: a + b * form.shape(at), boards)
 
 
 def prism(top: np.ndarray, floor: float) -> np.ndarray:
@@ -200,8 +200,10 @@ def _ridged(rect: np.ndarray, axis: int, middle: float, half: float,
 def rectangle_forms(rects: np.ndarray, cover: np.ndarray) -> list[Form]:
     """All forms but terraces over a footprint's largest rectangles and few that cover it."""
     span = cover[:, 2:].max(0) - cover[:, :2].min(0)
-    forms = [flat_form(cover), hip_form(rects), gable_form(cover, 0), gable_form(cover, 1)]
-    return forms + ([wings_form(rects, int(span.argmax()))] if len(rects) > 1 else [])
+    forms = [flat_form(cover), gable_form(cover, 0), gable_form(cover, 1)]
+    if len(rects) <= MOST_WINGS:
+        forms += [hip_form(rects)] + ([wings_form(rects, int(span.argmax()))] if len(rects) > 1 else [])
+    return forms
 
 
 def _corners(rect: tuple[float, ...] | np.ndarray) -> np.ndarray:

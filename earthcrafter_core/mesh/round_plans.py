@@ -128,33 +128,22 @@ def convex_polygons(polygon: shapely.Polygon) -> list[np.ndarray]:
     """A polygon, holes and all, as few convex ones: triangles joined where that leaves them convex (Hertel and Mehlhorn)."""
     parts = [np.asarray(shapely.orient_polygons(t).exterior.coords)[:-1]
              for t in shapely.get_parts(shapely.constrained_delaunay_triangles(polygon))]
-    joined = True
-    while joined:
-        joined = False
-        for i in range(len(parts)):
-            for j in range(i + 1, len(parts)):
-                both = _joined(parts[i], parts[j])
-                if both is not None:
-                    parts[i] = both
-                    del parts[j]
-                    joined = True
-                    break
-            if joined:
-                break
-    return parts
+    owner = {(tuple(p), tuple(q)): k for k, part in enumerate(parts) for p, q in zip(part, np.roll(part, -1, 0))}
+    for p, q in sorted(owner, key=lambda side: (-np.hypot(side[0][0] - side[1][0], side[0][1] - side[1][1]), side)):
+        one, two = owner[p, q], owner.get((q, p), -1)
+        both = _joined(parts[one], parts[two], p, q) if two not in (-1, one) else None
+        if both is not None:
+            parts[one], parts[two] = both, both[:0]
+            owner |= {(tuple(a), tuple(b)): one for a, b in zip(both, np.roll(both, -1, 0))} | {(q, p): one}
+    return [part for part in parts if len(part)]
 
 
-def _joined(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
-    """Two counter-clockwise polygons that share one side as one, where that is convex; else None."""
-    for i in range(len(a)):
-        p, q = a[i], a[(i + 1) % len(a)]
-        for j in range(len(b)):
-            if (b[j] == q).all() and (b[(j + 1) % len(b)] == p).all():
-                ring = np.concatenate([np.roll(a, -(i + 1), 0), np.roll(b, -(j + 1), 0)[1:-1]])
-                side = np.roll(ring, -1, 0) - ring
-                turn = side[:, 0] * np.roll(side, -1, 0)[:, 1] - side[:, 1] * np.roll(side, -1, 0)[:, 0]
-                return ring if (turn >= 0).all() else None
-    return None
+def _joined(one: np.ndarray, two: np.ndarray, p: tuple[float, ...], q: tuple[float, ...]) -> np.ndarray | None:
+    """Two counter-clockwise polygons that share the side p, q (`one` in this order) as one, where that is convex; else None."""
+    i, j = int((one == p).all(1).argmax()), int((two == q).all(1).argmax())
+    ring = np.concatenate([np.roll(one, -(i + 1), 0), np.roll(two, -(j + 1), 0)[1:-1]])
+    side = np.roll(ring, -1, 0) - ring
+    return ring if (_cross(side, np.roll(side, -1, 0)) >= 0).all() else None
 
 
 # -------------------------------------------------------------------------------------------------------------- roofs
@@ -200,8 +189,7 @@ def _cut_levels(plan: RoundPlan, raster: Raster, heights: np.ndarray, points: np
 
     missed = np.abs(height(points) - z)
     made = [levels[level] for _, level in leaves]
-    return Roof(TERRACES, float(np.median(missed)), float(missed.mean()) + PRICE, float(min(made)), float(max(made)), pieces,
-                height)
+    return Roof(TERRACES, float(np.median(missed)), float(missed.mean()) + PRICE, float(min(made)), pieces, height)
 
 
 def _leaves(polygon: np.ndarray, at: np.ndarray, label: np.ndarray, cuts: int) -> list[tuple[np.ndarray, int]]:

@@ -70,7 +70,7 @@ def terraced(plan: Plan, raster: Raster, roof: np.ndarray, points: np.ndarray, z
                 pieces.append(prism(top, floor))
     missed = np.abs(height(points) - z)
     return Roof(TERRACES, float(np.median(missed)), float(missed.mean()) + PRICE, float(heights[grid[grid > 0].min()]),
-                float(heights[grid.max()]), pieces, height, grid_parapets(u, v, grid, heights))
+                pieces, height, grid_parapets(u, v, grid, heights))
 
 
 def _with_steps(lines: np.ndarray, label: np.ndarray, solid: np.ndarray, levels: np.ndarray, raster: Raster,
