@@ -22,6 +22,7 @@ EXTENT = 2.5  # half a disc's side in standard deviations; beyond it alpha is un
 SHIFT = 0.03  # metres; discs in one plane are drawn this far apart: rays pass several at the same place as one
 SIZE, VIEWPORT, RENDER, LIT, CUT, VOLUME = ("Size", "Discs in Viewport", "Discs in Render", "Lit by the Scene", "Cut", "Volume")
 """Inputs of the group. CUT: one of the three below."""
+WHOLE, NEXT = 0.3, 0.3  # alpha from which a disc stops light; metres within which it lets it pass
 DENSITY = 3.0  # discs that lie over one another at a place, as generated surfels do
 KEEP_ALL, LEAVE_INSIDE_OUT, LEAVE_OUTSIDE_OUT = 0, 1, 2
 GROUP = "EarthCrafter Splat Display"
@@ -171,10 +172,22 @@ def disc_material(lit: bool, is_sorted: bool) -> bpy.types.Material:
     clear = add.node("ShaderNodeBsdfTransparent").outputs[0]
     dense = add.math("SUBTRACT", 1.0, add.math("POWER", add.math("SUBTRACT", 1.0, alpha), DENSITY))
     for target, share in (("ALL", alpha),) if is_sorted else (("CYCLES", alpha), ("EEVEE", dense)):
+        share = _to_light(add, alpha, share) if lit else share
         mixed = add.node("ShaderNodeMixShader", {0: share, 1: clear, 2: surface})
         add.node("ShaderNodeOutputMaterial", {"Surface": mixed.outputs[0]}, target=target)
     light_nothing(material)
     return material
+
+
+def _to_light(add: NodeBuilder, alpha: bpy.types.NodeSocket, share: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """The alpha of a disc that is lit: `share` for the camera. Light meets whole discs, or each of its rays would have to be
+    followed through all of them, and none that lies next to where it starts: discs in one plane would shade one another."""
+    path = add.node("ShaderNodeLightPath")
+    whole = add.math("GREATER_THAN", alpha, WHOLE)
+    apart = add.math("GREATER_THAN", path.outputs["Ray Length"], NEXT)
+    solid = add.math("MULTIPLY", whole, apart)
+    return add.node("ShaderNodeMix", {("Factor",): path.outputs["Is Camera Ray"], ("A",): solid, ("B",): share},
+                    data_type="FLOAT").outputs[0]
 
 
 def _surface(add: NodeBuilder, color: bpy.types.NodeSocket, lit: bool) -> bpy.types.NodeSocket:
