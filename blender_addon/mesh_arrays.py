@@ -20,6 +20,7 @@ CLASS_KIND = "class"
 MAX_TRIANGLES = 250_000
 """Most triangles of one mesh object: its largest array is then copied in some 15 ms on a slow machine."""
 _OWN_ORIGIN = ("building", "deck")  # kinds that an artist turns, scales and replaces one by one
+_SAME = 0.02  # of each component: normals that differ less are one
 _FLAT = 0.9995  # cosine between a corner's and its face's normal from which it is the face's
 
 
@@ -37,6 +38,8 @@ class MeshArrays:
         class_id, material_index: int32 [T]. materials: indices of the place's materials, one slot each.
         corner_color: float32 [3 T, 4] linear RGBA or None. corner_uv: float32 [3 T, 2] or None.
         corner_normal: float32 [3 T, 3] unit, None where all faces are flat.
+        sharp_edge: bool [E] where the normals of the faces beside an edge differ, None where all faces are flat. Cycles has one
+            normal for each vertex and splits the mesh at such edges.
     """
 
     name: str
@@ -54,6 +57,7 @@ class MeshArrays:
     corner_color: np.ndarray | None
     corner_uv: np.ndarray | None
     corner_normal: np.ndarray | None
+    sharp_edge: np.ndarray | None
 
 
 def arranged(parts: list[Part], how: str) -> list[Part]:
@@ -114,7 +118,8 @@ def mesh_arrays(part: Part) -> MeshArrays:
                       surface.class_id.astype(np.int32), index.astype(np.int32), materials.tolist(),
                       None if surface.corner_color is None else rgba(surface.corner_color.reshape(-1, 3)),
                       None if surface.corner_uv is None else np.ascontiguousarray(surface.corner_uv.reshape(-1, 2), np.float32),
-                      np.ascontiguousarray(surface.corner_normal.reshape(-1, 3), np.float32) if smooth else None)
+                      np.ascontiguousarray(surface.corner_normal.reshape(-1, 3), np.float32) if smooth else None,
+                      sharp_edges(corner, corner_edge, len(edge_verts), surface.corner_normal) if smooth else None)
 
 
 def _origin(part: Part) -> np.ndarray:
@@ -132,3 +137,17 @@ def edges_of(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     key = ends.min(1).astype(np.int64) << 32 | ends.max(1)
     keys, corner_edge = np.unique(key, return_inverse=True)
     return np.stack([keys >> 32, keys & 0xFFFFFFFF], 1).astype(np.int32), corner_edge.ravel().astype(np.int32)
+
+
+def sharp_edges(triangles: np.ndarray, corner_edge: np.ndarray, count: int, corner_normal: np.ndarray) -> np.ndarray:
+    """Which of `count` edges have different normals on their two sides, at either end; bool. For triangles [T, 3], the edge
+    from each corner to the next [3 T] and the corners' normals [T, 3, 3]."""
+    ends = np.stack([corner_normal, np.roll(corner_normal, -1, 1)], 2).reshape(-1, 2, 3)
+    swap = (triangles > np.roll(triangles, -1, 1)).ravel()  # the end with the lower number first
+    ends[swap] = ends[swap][:, ::-1]
+    first = np.zeros(count, np.int64)
+    first[corner_edge] = np.arange(len(corner_edge))
+    differs = (np.abs(ends - ends[first[corner_edge]]) > _SAME).any((1, 2))
+    sharp = np.zeros(count, bool)
+    sharp[corner_edge[differs]] = True
+    return sharp

@@ -51,6 +51,7 @@ def mesh_object(name: str, arrays: MeshArrays, materials: list[bpy.types.Materia
             fill(mesh, "sharp_face", "BOOLEAN", "FACE", "value", np.ones(count, bool))
         else:  # by Blender's own name for them
             fill(mesh, "custom_normal", "FLOAT_VECTOR", "CORNER", "vector", arrays.corner_normal)
+            fill(mesh, "sharp_edge", "BOOLEAN", "EDGE", "value", arrays.sharp_edge)
         yield
         obj = bpy.data.objects.new(name, mesh)
         obj.location = arrays.origin

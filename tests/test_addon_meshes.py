@@ -232,3 +232,19 @@ def test_levels_and_hulls_stay_out(tmp_path, levels, names):
         assert len(part.surface.triangles) == len(want.faces)
         found = np.sort(part.surface.vertices[part.surface.triangles].reshape(-1, 9), 0)
         assert np.allclose(found, np.sort(want.vertices[want.faces].reshape(-1, 9), 0), atol=1e-5)
+
+
+def test_edges_are_sharp_where_the_normals_beside_them_differ():
+    """Two pairs of triangles: the first pair bends smoothly over its common edge, the second does not."""
+    triangles = np.array([[0, 1, 2], [2, 1, 3], [4, 5, 6], [6, 5, 7]], np.int32)
+    up, left, right = np.array([0, 0, 1.0]), np.array([-0.6, 0, 0.8]), np.array([0.6, 0, 0.8])
+    normals = np.array([[left, up, up], [up, up, right], [left, left, left], [right, right, right]], np.float32)
+    ends, corner_edge = mesh_arrays.edges_of(triangles)
+    sharp = mesh_arrays.sharp_edges(triangles, corner_edge, len(ends), normals)
+    assert ends[sharp].tolist() == [[5, 6]]
+
+
+def test_smooth_things_have_no_sharp_edges(scene, folder):
+    """Else Cycles would split them."""
+    crowns = meshes(imported(scene, folder))["broadleaf"].data
+    assert crowns.has_custom_normals and not any(edge.use_edge_sharp for edge in crowns.edges)
