@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, SphericalVoronoi
 
 from ..scene import classes as sem
 
 VARIANTS = 6  # forms of each class and level
 LEVELS = 4
-_BLOBS = (70, 34, 16, 8)  # corners of a crown by level of detail
+_CROWNS, _ORCHARD_CROWNS = (None, 34, 16, 8), (None, 22, 12, 7)
+"""Corners of a crown by level of detail; None: as many as its lobes need."""
 _SHRUBS = (24, 14, 9, 6)
-_TIERS = ((4, 7), (3, 6), (2, 5), (1, 4))  # tiers of a conifer and corners of each
+_TIERS = ((4, 8), (3, 6), (2, 4), (1, 4))  # tiers of a conifer and corners of each
 SUNK = -0.15  # of its radius: where a shrub's ball is cut by the ground
+DEEPEST = 0.72  # of its radius, about: how far a crown's creases go in
+NARROW = 0.25  # of its radius: corners of a crown are further apart
 GOLDEN = np.pi * (3 - np.sqrt(5))
 
 
@@ -50,46 +53,77 @@ def form(class_id: int, variant: int, level: int = 0) -> Form:
     if class_id == sem.SHRUB:
         return _shrub(rng, _SHRUBS[level])
     base = rng.uniform(0.2, 0.28) if class_id == sem.BROADLEAF else rng.uniform(0.26, 0.32)
-    return _broadleaf(rng, _BLOBS[level] if class_id == sem.BROADLEAF else (2 * _BLOBS[level]) // 3, base)
+    if class_id == sem.BROADLEAF:
+        return _broadleaf(rng, _CROWNS[level], 9, base)
+    return _broadleaf(rng, _ORCHARD_CROWNS[level], 6, base)
 
 
-def _sphere(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """A sphere: unit vectors [count, 3], the last one lowest, and faces [F, 3] counter-clockwise from outside."""
+def _fibonacci(count: int) -> np.ndarray:
+    """Directions [count, 3] evenly around, the first up, the last down."""
     z = 1 - 2 * np.arange(count) / (count - 1)
     r, turn = np.sqrt(np.maximum(1 - z * z, 0)), GOLDEN * np.arange(count)
-    points = np.stack([r * np.cos(turn), r * np.sin(turn), z], 1)
+    return np.stack([r * np.cos(turn), r * np.sin(turn), z], 1)
+
+
+def _lobe_directions(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Where the lobes of a crown lie around its middle: one up, one down, the others somewhat at random; [count, 3] unit."""
+    lobes = _fibonacci(count)
+    lobes[1:-1] += rng.normal(scale=0.12, size=(count - 2, 3))
+    return lobes / np.linalg.norm(lobes, axis=1, keepdims=True)
+
+
+def _lobed_sphere(lobes: np.ndarray) -> np.ndarray:
+    """Directions that bring out lobes: their tops, a ring around each top, and the creases between them; the last one down."""
+    cells = SphericalVoronoi(lobes)
+    cells.sort_vertices_of_regions()
+    corners = cells.vertices
+    edges = sorted({tuple(sorted(pair)) for region in cells.regions for pair in zip(region, np.roll(region, -1))})
+    middles = np.array([corners[a] + corners[b] for a, b in edges])
+    rings = np.array([lobes[k] + corners[corner] for k, region in enumerate(cells.regions) for corner in region])
+    points = np.concatenate([lobes[::-1], corners, rings, middles])
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    kept: list[int] = []
+    for k, point in enumerate(points):  # those named first are kept where two nearly meet
+        if not kept or np.linalg.norm(points[kept] - point, axis=1).min() > NARROW:
+            kept.append(k)
+    return points[[*kept[1:], 0]]
+
+
+def _hull(points: np.ndarray) -> np.ndarray:
+    """Faces [F, 3] of a sphere through directions [N, 3], counter-clockwise from outside."""
     faces = ConvexHull(points).simplices
     a, b, c = points[faces].transpose(1, 0, 2)
     inward = (np.cross(b - a, c - a) * a).sum(1) < 0
     faces[inward] = faces[inward][:, ::-1]
-    return points, faces.astype(np.int32)
+    return faces.astype(np.int32)
 
 
-def _lobed(rng: np.random.Generator, points: np.ndarray, lobes: int) -> tuple[np.ndarray, np.ndarray]:
-    """A blob of overlapping balls seen from its middle: the corners moved outwards, with a mean radius of about 1 in plan, and
-    their light of 0..1: less in the creases between the balls, and somewhat different from ball to ball."""
-    middle = points[np.linspace(0, len(points) - 2, lobes).astype(int)] + rng.normal(scale=0.25, size=(lobes, 3))
-    middle *= (rng.uniform(0.52, 0.66, lobes) / np.linalg.norm(middle, axis=1))[:, None]
-    ball = rng.uniform(0.42, 0.6, lobes)
-    along = points @ middle.T
-    inside = ball ** 2 - np.square(middle).sum(1) + along ** 2
+def _lobed(rng: np.random.Generator, points: np.ndarray, lobes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A blob of overlapping balls seen from its middle: the directions [N, 3] moved outwards, with a mean radius of about 1 in
+    plan, and their light of 0..1: less in the creases between the balls, and somewhat different from ball to ball."""
+    away, ball = rng.uniform(0.53, 0.61, len(lobes)), rng.uniform(0.5, 0.6, len(lobes))
+    along = (points @ lobes.T) * away
+    inside = ball ** 2 - away ** 2 + along ** 2
     out = np.where(inside > 0, along + np.sqrt(np.maximum(inside, 0)), 0.0)
-    nearest, out = out.argmax(1), np.maximum(out.max(1), 0.7)
+    nearest, out = out.argmax(1), np.maximum(out.max(1), DEEPEST)
     rim = out[np.abs(points[:, 2]) < 0.5]
     moved = points * (out / rim.mean())[:, None]
-    depth = np.clip((out - 0.7) / 0.4, 0, 1)
-    return moved, (0.55 + 0.45 * depth) * rng.uniform(0.8, 1.0, lobes)[nearest] * rng.uniform(0.9, 1.0, len(points))
+    depth = np.clip((out - DEEPEST) / 0.35, 0, 1)
+    light = (0.5 + 0.5 * depth) * rng.uniform(0.85, 1.0, len(lobes))[nearest]
+    return moved, light * rng.uniform(0.92, 1.0, len(points))
 
 
-def _broadleaf(rng: np.random.Generator, count: int, base: float) -> Form:
+def _broadleaf(rng: np.random.Generator, count: int | None, lobe_count: int, base: float) -> Form:
     """A lobed crown from `base` to 1 on a trunk."""
-    points, faces = _sphere(count)
-    crown, light = _lobed(rng, points, 9)
+    lobes = _lobe_directions(rng, lobe_count)
+    points = _lobed_sphere(lobes) if count is None else _fibonacci(count)
+    faces = _hull(points)
+    crown, light = _lobed(rng, points, lobes)
     low, high = crown[:, 2].min(), crown[:, 2].max()
     share = (crown[:, 2] - low) / (high - low)
     crown[:, 2] = base + (1 - base) * share
     light = light * (0.5 + 0.5 * share)
-    bottom = count - 1
+    bottom = len(points) - 1
     fan = faces[(faces == bottom).any(1)]
     rest = faces[~(faces == bottom).any(1)]
     ring = _loop(fan, bottom)
@@ -146,13 +180,15 @@ def _conifer(rng: np.random.Generator, tiers: int, corners: int) -> Form:
         share = tier / tiers
         radius = (1 - share) ** 0.85 * rng.uniform(0.94, 1.06)
         turn = spin + np.pi * (tier % 2) / corners + rng.uniform(-0.1, 0.1)
-        ragged = 1 + rng.uniform(-0.13, 0.13, corners)
-        z = low + tier * step + 0.03 * rng.uniform(-1, 1, corners)
+        long = np.where(np.arange(corners) % 2, 0.88, 1.12) if corners > 4 else np.ones(corners)  # boughs and gaps in turn
+        ragged = long * rng.uniform(0.93, 1.07, corners)
+        z = low + tier * step - 0.2 * step * (ragged - 1) / 0.12 * (1 - 0.5 * share)
         rings.append(np.stack([radius * ragged * np.cos(turn), radius * ragged * np.sin(turn), z], 1))
         light.append(np.full(corners, 0.72 + 0.22 * share))
         if tier < tiers - 1:
-            inner = 0.52 * (1 - (tier + 1) / tiers) ** 0.85
-            rings.append(np.stack([inner * np.cos(turn), inner * np.sin(turn), np.full(corners, low + (tier + 1.3) * step)], 1))
+            inner = 0.56 * (1 - (tier + 1) / tiers) ** 0.85
+            up = np.full(corners, low + (tier + 1.22) * step)
+            rings.append(np.stack([inner * np.cos(turn), inner * np.sin(turn), up], 1))
             light.append(np.full(corners, 0.55 + 0.25 * share))
     crown = np.concatenate([*rings, [[0, 0, 1.0]]])
     number = np.arange(len(rings) * corners).reshape(-1, corners)
@@ -172,8 +208,9 @@ def _conifer(rng: np.random.Generator, tiers: int, corners: int) -> Form:
 
 def _shrub(rng: np.random.Generator, count: int) -> Form:
     """A lobed mound that sits on the ground."""
-    points, faces = _sphere(count)
-    moved, light = _lobed(rng, points, 6)
+    points = _fibonacci(count)
+    faces = _hull(points)
+    moved, light = _lobed(rng, points, _lobe_directions(rng, 6))
     root = points[:, 2] < SUNK
     share = np.clip((moved[:, 2] - SUNK) / (moved[:, 2].max() - SUNK), 0, 1)
     moved[:, 2] = np.where(root, 0.0, share)
