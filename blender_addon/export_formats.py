@@ -66,8 +66,8 @@ class Target:
 TARGETS = {
     "UNREAL": Target("Unreal Engine", "GLB with UCX_ collision meshes and levels as nodes, FBX in centimetres", ("glb", "fbx"),
                      {"collisions": "unreal", "levels": 3, "level_form": "nodes", "fbx_scale": "FBX_SCALE_NONE"}),
-    "UNITY": Target("Unity", "FBX in metres, GLB with levels as nodes", ("fbx", "glb"),
-                    {"levels": 3, "level_form": "nodes", "fbx_scale": "FBX_SCALE_ALL"}),
+    "UNITY": Target("Unity", "FBX in metres, GLB with levels by MSFT_lod, which UnityGLTF reads", ("fbx", "glb"),
+                    {"levels": 3, "fbx_scale": "FBX_SCALE_ALL"}),
     "GODOT": Target("Godot", "GLB with collision meshes by Godot's names; Godot makes levels of detail by itself", ("glb",),
                     {"collisions": "godot"}),
     "WEB": Target("Web", "A light GLB of at most 100,000 triangles and 4 texels a metre, splats as SOG and SPZ",

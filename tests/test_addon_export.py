@@ -67,7 +67,7 @@ def test_every_target_sets_what_the_command_understands(target):
     args = parser.parse_args(["DIR", *words])
     assert args.triangles == (100_000 if target == "WEB" else None)
     assert (args.levels or 1) == settings.levels and bool(args.collisions) == (settings.collisions != "none")
-    assert args.level_form == ("nodes" if target in ("UNREAL", "UNITY") else "msft")
+    assert args.level_form == ("nodes" if target == "UNREAL" else "msft")
 
 
 def test_the_engine_writes_its_formats_in_a_child_process(place, tmp_path):
