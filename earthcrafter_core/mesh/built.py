@@ -22,6 +22,7 @@ KEEP = {WALL: 0.3, ROOF: 0.5, FLAT: 0.55, UNDER: 0.0}
 """How much of the surfels' variation stays under painted detail; the rest is the building's tone."""
 WIDE, GAP = 8, 0.02  # coarse texels: radius of the blur that fills gaps; its weight
 SOFTENED = 3  # coarse texels: radius of the blur under painted detail
+UPHILL = 65  # percent of the ground around a building that lies below its ground floor
 EVEN = 1.0  # metres: standard deviation of the blur of the ground along a wall
 FRONT = 4.0  # metres that walls may be farther from the street than the nearest, and still be fronts
 TONE = np.array([150, 146, 140], np.float32)  # of buildings without a surfel
@@ -116,10 +117,10 @@ class BuiltPainter:
         return {WALL: wall, ROOF: roof, FLAT: roof, UNDER: 0.6 * wall}
 
     def _look(self, k: int, mine: range, tone: np.ndarray) -> facades.Look:
-        """How building `k` looks: its ground floor is a little above the middle of the ground around."""
+        """How building `k` looks: its ground floor is a little above most of the ground around."""
         part, levels = self.parts[k], [self._ground(c)[PAD:-PAD] for c in mine if self.charts.kind[c] == WALL]
         base = float(part.attributes.get("base", part.vertices[:, 2].min()))
-        floor = float(np.median(np.concatenate(levels))) + 0.12 if levels else base
+        floor = float(np.percentile(np.concatenate(levels), UPHILL)) + 0.12 if levels else base
         eaves = base + part.attributes.get("eaves", part.attributes.get("height", part.vertices[:, 2].max() - base))
         return facades.look_of(part.name, part.class_id, floor, eaves, part.attributes.get("roof", 0) in (1, 2), tone)
 

@@ -19,6 +19,7 @@ WINDOW, FRENCH, DOOR, SHOP, GATE, SKYLIGHT = range(6)
 PLASTER, SIDING, BRICK, PANELS, RIBS = range(5)
 """Kinds of walls: plain; boards; bricks; slabs with joints; ribbed sheets."""
 RIM = 0.22  # metres of wall that must be around an opening
+LOWEST = 0.86  # of a style's storey: no floor is lower
 ABOVE = 0.35  # metres between the ground and the lowest sill
 DOOR_SIZE, PORTAL_SIZE, GARAGE_SIZE, GATE_SIZE = (1.05, 2.15), (1.9, 2.4), (2.7, 2.2), (4.0, 4.2)  # metres: width, height
 PORTALS = 18.0  # metres between the doors of a long front
@@ -128,7 +129,8 @@ def look_of(name: str, class_id: int, floor: float, eaves: float, pitched: bool,
     if brick and tone[0] > 1.18 * tone[2] and tone.mean() < 150:
         style = brick[0]
     height = max(eaves - floor, 1.0)
-    storey = float(np.clip(height / max(1, round(height / style.storey)), 0.85 * style.storey, 1.25 * style.storey))
+    storeys = max(1, int(height / (LOWEST * style.storey) + 0.15))
+    storey = float(np.clip(height / storeys, LOWEST * style.storey, 1.5 * style.storey))
     pale = class_id == sem.HOUSE or (class_id in (sem.APARTMENTS, sem.STRUCTURE) and tone.mean() < 170)
     trim = TRIMS[(seed >> 4) % 2 if pale else 2 + (seed >> 4) % 2]
     return Look(style, class_id, seed, floor, storey, trim, LEAVES[(seed >> 8) % len(LEAVES)], GLASS[(seed >> 12) % len(GLASS)],
@@ -145,12 +147,14 @@ def plan(wall: Wall, look: Look) -> Openings:
         rows = rows[rows == 0]
     if not len(columns) or not len(rows):
         return _joined(special, look)
-    height = min(style.height, look.storey - style.sill - 0.35)
+    higher = float(np.clip(look.storey / style.storey, 1, 1.3))  # windows of high rooms are high
+    sill = style.sill * min(higher, 1.12)
+    height = min(style.height * higher, look.storey - sill - 0.35)
     row, column = (a.ravel() for a in np.meshgrid(rows, np.arange(len(columns)), indexing="ij"))
-    low = floor + row * look.storey + style.sill
+    low = floor + row * look.storey + sill
     tall = (row != 0) & (style.french > 0) & (column % max(style.french, 1) == look.seed % max(style.french, 1))
     rect = np.stack([columns[column] - style.width / 2, columns[column] + style.width / 2,
-                     np.where(tall, low - style.sill + 0.12, low), low + height], 1)
+                     np.where(tall, low - sill + 0.12, low), low + height], 1)
     keep = (low > wall.ground_at(columns[column]) + ABOVE) & wall.fits(rect + RIM * np.array([-1, 1, -1, 1])) & (height > 0.5)
     for other in special:
         keep &= ~((rect[:, 0] < other[0][1] + 0.25) & (rect[:, 1] > other[0][0] - 0.25) & (rect[:, 2] < other[0][3] + 0.2)
