@@ -1,8 +1,7 @@
 """The borders between the labels of a grid as smooth lines that meet: taut within a tube, rounded, with few points.
 
-A border on a grid is a flight of steps; the line that made it lies within half a step of it. Each border is drawn taut as a
-string in a tube of that width, which finds straight lines of any direction (minimum-length polygons of digital curves:
-Sklansky 1970), rounded without shrinking (Taubin 1995) and thinned (Douglas and Peucker 1973) where its heights allow.
+A border on a grid is a flight of steps; `sheet_smoothing` draws the line that made it, here it is thinned (Douglas and Peucker
+1973) where its heights allow. Lines that would then come too near to others go back towards the grid, where none ever do.
 """
 from __future__ import annotations
 
@@ -13,22 +12,9 @@ import numpy as np
 from numba import njit
 from shapely import STRtree, linestrings
 
-from ..scene import classes as sem
-from .sheet_labels import LEVEL_OF, OUTSIDE_LABEL, RANK
+from .sheet_labels import OUTSIDE_LABEL
+from .sheet_smoothing import smoothed
 
-TUBE = 0.84  # half cells that a line may leave the grid's border
-TAUT_ROUNDS = 400
-CORNERED_IDS = np.array([sem.PARKING, sem.POOL, sem.SPORTS, sem.RAILWAY], np.uint8)
-"""What has corners."""
-CORNER_REACH = 3  # half cells to both sides over which a turn is measured
-CORNER_TURN = (25.0, 55.0)  # degrees of a turn from which on a line with corners keeps less of its room; keeps only ...
-CORNER_ROOM = 0.3  # ... this share of it
-BEND_REACH = 8  # half cells to both sides over which a bend is measured, and its distance from the grid
-BEND_TURN = (4.0, 12.0)  # degrees from which on, and at which, a bend is brought back
-ROUNDINGS = {"cornered": 2, "built": 8, "natural": 24}  # rounds, by what is beside a line
-BUILT_IDS = np.array([sem.ROAD, sem.PATH], np.uint8)
-TAUBIN = (0.5, -0.53)
-SLACK = 1.5  # of its room that a line may use when it is rounded
 TOLERANCE = 0.035  # metres that thinning may move a line, also in height
 LONGEST = 4.0  # metres between two points of a line
 NEAREST = 0.24  # half cells: lines that come nearer go back towards the grid
@@ -90,14 +76,8 @@ def borders_of(labels: np.ndarray, cell: float, height: Callable[[np.ndarray], n
     """
     graph = _graph(labels)
     check()
-    around, room, rounds = _smoothing(graph, labels)
     grid = graph.at.astype(np.float64)
-    smooth = _taut(grid, around, room, TAUT_ROUNDS)
-    cornered = rounds == ROUNDINGS["cornered"]
-    room[cornered] *= _at_corners(smooth, around)[cornered]
-    smooth = _taut(grid, around, room, TAUT_ROUNDS)
-    smooth[~cornered] += _recentring(smooth, grid, around)[~cornered]
-    smooth = _rounded(smooth, grid, around, room * SLACK, rounds, TAUBIN)
+    smooth = smoothed(labels, graph.at, graph.edges, graph.left, graph.right)
     check()
     share, keep = np.ones(len(grid)), np.zeros(len(grid), bool)
     for attempt in range(4):
@@ -181,131 +161,6 @@ def _traced(edges: np.ndarray, incident: np.ndarray, node: np.ndarray) -> tuple[
                 lines += 1
     start[lines] = filled
     return vertices[:filled], start[:lines + 1], forward[:lines], first[:lines]
-
-
-# ---------------------------------------------------------------------------------------------------------- smoothing
-
-def _smoothing(graph: _Graph, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each vertex's two neighbours in its line (int64 [V, 2]), how far it may move along x and y (float64 [V, 2]), and its
-    rounds of rounding (int64 [V]).
-
-    Where three labels meet, the line around one of them runs on, a kerb before other lines; the third ends at it. At the edge
-    of the scene a line's end slides along the edge.
-    """
-    nx, ny = labels.shape
-    p = np.pad(labels, 1, constant_values=OUTSIDE_LABEL)
-    x, y = graph.at.T
-    around = np.stack([p[x, y], p[x + 1, y], p[x + 1, y + 1], p[x, y + 1]], 1)  # [V, 4]
-    level = LEVEL_OF[around]
-    shared = ((level[:, :, None] == level[:, None]) & (around[:, :, None] != around[:, None])).any(2)
-    through = around[np.arange(len(around)), (RANK[around] - 1000 * shared).argmax(1)]
-    degree = np.bincount(graph.edges.ravel(), minlength=len(graph.at))
-    side_x, side_y = np.isin(x, (0, nx)), np.isin(y, (0, ny))
-    edge_end = (side_x | side_y) & (degree > 2)
-    vertex, other = graph.edges.ravel(), graph.edges[:, ::-1].ravel()
-    beside = np.repeat(np.stack([graph.left, graph.right], 1), 2, 0)  # [2E, 2]
-    runs = (degree[vertex] == 2) | (beside == through[vertex, None]).any(1)
-    runs = np.where(edge_end[vertex], ~(beside == OUTSIDE_LABEL).any(1), runs)
-    neighbours = np.repeat(np.arange(len(graph.at))[:, None], 2, 1)
-    rows = np.flatnonzero(runs)
-    order = rows[np.argsort(vertex[rows], kind="stable")]
-    count = np.bincount(vertex[order], minlength=len(graph.at))
-    first = np.cumsum(count) - count
-    has = np.flatnonzero((count == 2) | ((count == 1) & edge_end))
-    neighbours[has, 0] = other[order[first[has]]]
-    neighbours[has, 1] = other[order[first[has] + count[has] - 1]]
-    room = np.full((len(graph.at), 2), TUBE)
-    room[side_x, 0] = 0
-    room[side_y, 1] = 0
-    room[(side_x | side_y) & ~edge_end] = 0
-    rounds = np.select([sem.is_in(around, CORNERED_IDS).any(1), sem.is_in(around, BUILT_IDS).any(1)],
-                       [ROUNDINGS["cornered"], ROUNDINGS["built"]], ROUNDINGS["natural"])
-    return neighbours, room, rounds
-
-
-def _at_corners(place: np.ndarray, around: np.ndarray) -> np.ndarray:
-    """What share of its room each vertex keeps, [V, 1]: little where a taut line [V, 2] turns sharply.
-
-    A taut string cuts corners, and small areas with them; where it does, the grid's border is nearer to what was meant.
-    """
-    turn = _turn(place, around, CORNER_REACH)
-    turn = np.maximum(turn, np.maximum(turn[around[:, 0]], turn[around[:, 1]]))
-    low, high = CORNER_TURN
-    return (1 - (1 - CORNER_ROOM) * np.clip((turn - low) / (high - low), 0, 1))[:, None]
-
-
-def _recentring(place: np.ndarray, grid: np.ndarray, around: np.ndarray) -> np.ndarray:
-    """Moves [V, 2] that bring bends back among the grid's corners: a taut line lies on their inner side throughout.
-
-    Straight lines stay: what they differ from the grid's is its steps.
-    """
-    along = place[around[:, 1]] - place[around[:, 0]]
-    normal = np.column_stack([-along[:, 1], along[:, 0]]) / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
-    low, high = BEND_TURN
-    bent = np.clip((_turn(place, around, BEND_REACH) - low) / (high - low), 0, 1)
-    # a neighbour may run the other way round: vectors are averaged, each along its own normal
-    off = _averaged(((grid - place) * normal).sum(1, keepdims=True) * normal, around, BEND_REACH ** 2)
-    return (off * normal).sum(1, keepdims=True) * normal * _averaged(bent[:, None], around, BEND_REACH)
-
-
-@njit(cache=True)
-def _averaged(values: np.ndarray, around: np.ndarray, rounds: int) -> np.ndarray:
-    """Values [V, K] after rounds of averaging with their neighbours in the line."""
-    out = values.copy()
-    for _ in range(rounds):
-        before = out.copy()
-        for v in range(len(out)):
-            for k in range(out.shape[1]):
-                out[v, k] = 0.5 * before[v, k] + 0.25 * (before[around[v, 0], k] + before[around[v, 1], k])
-    return out
-
-
-def _turn(place: np.ndarray, around: np.ndarray, reach: int) -> np.ndarray:
-    """Degrees [V] by which the line turns between `reach` vertices before and after each."""
-    d, e = place - place[_ahead(around, 0, reach)], place[_ahead(around, 1, reach)] - place
-    length = np.linalg.norm(d, axis=1) * np.linalg.norm(e, axis=1)
-    cosine = np.where(length > 0, (d * e).sum(1) / np.maximum(length, 1e-12), 1.0)
-    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
-
-
-def _ahead(around: np.ndarray, side: int, steps: int) -> np.ndarray:
-    """The vertex some steps along each vertex's line, int64 [V]."""
-    before, here = np.arange(len(around)), around[:, side]
-    for _ in range(steps - 1):
-        on = np.where(around[here, 0] == before, around[here, 1], around[here, 0])
-        before, here = here, on
-    return here
-
-
-@njit(cache=True)
-def _taut(grid: np.ndarray, around: np.ndarray, room: np.ndarray, rounds: int) -> np.ndarray:
-    """Places [V, 2] after rounds of moving each between its neighbours, within its room."""
-    out = grid.copy()
-    for _ in range(rounds):
-        for v in range(len(out)):
-            a, b = around[v]
-            for k in range(2):
-                if room[v, k] > 0:
-                    move = 0.5 * (out[a, k] + out[b, k]) - grid[v, k]
-                    out[v, k] = grid[v, k] + min(max(move, -room[v, k]), room[v, k])
-    return out
-
-
-@njit(cache=True)
-def _rounded(place: np.ndarray, grid: np.ndarray, around: np.ndarray, room: np.ndarray, rounds: np.ndarray,
-             steps: tuple[float, float]) -> np.ndarray:
-    """Places [V, 2] after each vertex's rounds of a step towards the middle of its neighbours and one back, within its room."""
-    out = place.copy()
-    for r in range(rounds.max() if len(rounds) else 0):
-        for step in steps:
-            before = out.copy()
-            for v in range(len(out)):
-                if rounds[v] > r:
-                    a, b = around[v]
-                    for k in range(2):
-                        move = before[v, k] + step * (0.5 * (before[a, k] + before[b, k]) - before[v, k]) - grid[v, k]
-                        out[v, k] = grid[v, k] + min(max(move, -room[v, k]), room[v, k])
-    return out
 
 
 # ----------------------------------------------------------------------------------------------------------- thinning
