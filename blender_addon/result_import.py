@@ -64,9 +64,13 @@ def build(result: ResultArrays) -> Building:
         for arrays in result.meshes:
             materials = yield from look.slots(arrays.materials)
             yield from _made(made, MESH, mesh_object(arrays.name or f"Mesh of {name}", arrays, materials))
-        yield from _made(made, POINTS, cloud_object(f"Points of {name}", result.points, node_groups.points_group(),
+        points = node_groups.points_group()
+        yield
+        yield from _made(made, POINTS, cloud_object(f"Points of {name}", result.points, points,
                                                     {"Radius": 0.5 * result.voxel_size}))
-        yield from _made(made, SPLATS, cloud_object(f"Splats of {name}", result.splats, splat_nodes.splats_group(), {}))
+        splats = splat_nodes.splats_group()
+        yield
+        yield from _made(made, SPLATS, cloud_object(f"Splats of {name}", result.splats, splats, {}))
         collection = bpy.data.collections.new(name)
         for obj in made:
             collection.objects.link(obj)

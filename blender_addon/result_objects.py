@@ -47,6 +47,7 @@ def mesh_object(name: str, arrays: MeshArrays, materials: list[bpy.types.Materia
             mesh.uv_layers.new(name=UV_MAP, do_init=False).uv.foreach_set("vector", arrays.corner_uv.ravel())
             yield
         mesh.update()
+        yield
         if arrays.corner_normal is None:
             fill(mesh, "sharp_face", "BOOLEAN", "FACE", "value", np.ones(count, bool))
         else:  # by Blender's own name for them
