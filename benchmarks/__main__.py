@@ -1,4 +1,4 @@
-"""python -m benchmarks [convolution attention rasteriser tile strokes splats osm needs]: times, ratios to references, floors."""
+"""python -m benchmarks [convolution attention rasteriser tile strokes splats meshes osm needs]: times, ratios, floors."""
 from __future__ import annotations
 
 import argparse
@@ -11,7 +11,7 @@ from earthcrafter_core.precision import bfloat16_is_fast
 
 from .timing import matmul_rate, memory_rate
 
-NAMES = ("convolution", "attention", "rasteriser", "tile", "strokes", "splats", "osm", "needs")
+NAMES = ("convolution", "attention", "rasteriser", "tile", "strokes", "splats", "meshes", "osm", "needs")
 
 
 def main() -> None:
@@ -31,6 +31,9 @@ def main() -> None:
     print(f"{'what':58s} {'ms':>9s} {'ratio':>8s}  {'against':30s} {'GFLOP':>8s} {'MB':>8s} {'floor ms':>9s}")
     for name in names:
         for row in importlib.import_module(f".{name}", __package__).run():
+            if "text" in row:
+                print(row["text"])
+                continue
             if "skipped" in row:
                 print(f"{row['name']:58s} skipped: {row['skipped']}")
                 continue

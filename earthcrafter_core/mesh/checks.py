@@ -19,6 +19,7 @@ DEGENERATE_AREA, DEGENERATE_HEIGHT = 1e-6, 1e-3  # square metres, metres
 SLIVER_HEIGHT = 0.01  # metres
 STANDS = 0.25  # metres: what comes so near the ground stands on it
 BACK = -0.5  # a corner's normal that is 120 degrees from its face's shades it from behind
+ASIDE = 2e-3  # metres beside the edge of water at which the ground is looked for
 SHORE = 0.05  # metres: the edge of water may lie so much above the ground
 WALL = 0.5  # faces steeper than 60 degrees are walls; those that look up and are less steep are roofs
 UPRIGHT = np.sin(np.radians(2))
@@ -40,9 +41,9 @@ class Report:
         against: corners whose normal lies 120 degrees or more from that of their face.
         degenerate: faces of less than 1 square millimetre or 1 mm height. slivers: of less than 1 cm height, these included.
         floating: bodies of buildings, decks and crowns that neither stand on the ground nor touch one that does.
-        walls, upright: faces of buildings steeper than 60 degrees; those within 2 degrees of vertical.
-        roofs, planar: faces of buildings that look up; those whose corners are within 5 cm of the roof plane they belong to,
-            which are neighbours that turn by less than 3 degrees from one to the next, 0.1 square metres or more together.
+        walls, upright: square metres of faces of buildings steeper than 60 degrees; of those within 2 degrees of vertical.
+        roofs, planar: square metres of faces of buildings that look up; of those whose corners are within 5 cm of the roof
+            plane they belong to: neighbours that turn by less than 3 degrees from one to the next, 0.1 square metres or more.
     """
 
     triangles: int = 0
@@ -54,10 +55,10 @@ class Report:
     degenerate: int = 0
     slivers: int = 0
     floating: int = 0
-    walls: int = 0
-    upright: int = 0
-    roofs: int = 0
-    planar: int = 0
+    walls: float = 0.0
+    upright: float = 0.0
+    roofs: float = 0.0
+    planar: float = 0.0
 
     def __add__(self, other: Report) -> Report:
         return Report(*(a + b for a, b in zip(astuple(self), astuple(other))))
@@ -88,7 +89,7 @@ def report(part: Part, ground: SheetHeight | None = None) -> Report:
     normal, area = face_normals(part.vertices, part.faces)
     count, piece = pieces(part.faces)
     height = _heights(part, area)
-    walls, upright, roofs, planar = _form(part, edges, normal, area) if part.kind == BUILDING else (0, 0, 0, 0)
+    walls, upright, roofs, planar = _form(part, edges, normal, area) if part.kind == BUILDING else (0.0,) * 4
     return Report(
         triangles=len(part.faces), pieces=count, holes=_holes(part, edges, ground),
         non_manifold=int((edges.count > 2).sum()) + pinches(part.faces, edges),
@@ -121,7 +122,9 @@ def _holes(part: Part, edges: Edges, ground: SheetHeight | None) -> int:
         return int((~in_side(ends, low, high)).sum())
     if part.kind == WATER and ground is not None:
         middle = ends.mean(1)
-        hangs = middle[:, 2] - ground.at(middle[:, :2]) > SHORE
+        around = middle[:, None, :2] + ASIDE * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])  # it may lie in a wall
+        land = np.nan_to_num(ground.at(around.reshape(-1, 2)), nan=-np.inf).reshape(-1, 5).max(1)
+        hangs = middle[:, 2] - land > SHORE
         return int((hangs & ~in_side(ends, *ground.box)).sum())
     return 0
 
@@ -163,8 +166,8 @@ def _floating(part: Part, ground: SheetHeight, piece: np.ndarray, count: int) ->
     return int((~grounded[group]).sum())
 
 
-def _form(part: Part, edges: Edges, normal: np.ndarray, area: np.ndarray) -> tuple[int, int, int, int]:
-    """Faces that are walls, upright ones, roof faces, planar ones."""
+def _form(part: Part, edges: Edges, normal: np.ndarray, area: np.ndarray) -> tuple[float, float, float, float]:
+    """Areas of walls, upright ones, roofs, planar ones."""
     real = area > DEGENERATE_AREA
     wall = real & (np.abs(normal[:, 2]) < WALL)
     roof = real & (normal[:, 2] >= WALL)
@@ -174,7 +177,8 @@ def _form(part: Part, edges: Edges, normal: np.ndarray, area: np.ndarray) -> tup
     _, group = np.unique(group[roof], return_inverse=True)
     off = _off_plane(part.vertices[part.faces[roof]], area[roof], group)
     planar = (off < FLAT) & (np.bincount(group, area[roof])[group] >= LEAST_PLANE)
-    return int(wall.sum()), int((np.abs(normal[wall, 2]) < UPRIGHT).sum()), int(roof.sum()), int(planar.sum())
+    upright = wall & (np.abs(normal[:, 2]) < UPRIGHT)
+    return float(area[wall].sum()), float(area[upright].sum()), float(area[roof].sum()), float(area[roof][planar].sum())
 
 
 def _off_plane(p: np.ndarray, area: np.ndarray, group: np.ndarray) -> np.ndarray:
