@@ -27,7 +27,7 @@ class EARTHCRAFTER_PT_scatter(SidebarPanel, bpy.types.Panel):
         place, settings = result_import.shown_place(context.scene), context.scene.earthcrafter
         column = self.layout.column()
         column.use_property_split, column.use_property_decorate = True, False
-        column.prop(settings, "replace_by")
+        column.prop(settings, "replace_by", placeholder="The plants that ship")
         column.prop(settings, "replace_fit")
         column.prop(settings, "replace_spacing", text="On Ground")
         stand_ins = scatter.stand_ins(place)
@@ -47,7 +47,7 @@ def _draw_class(row: bpy.types.UILayout, settings: bpy.types.PropertyGroup, plac
     part.enabled = settings.replace_by is not None or default_plants.has_default(class_id)
     text = "Spread" if is_ground(class_id) else "Replace"
     if stand_in is not None:
-        text = scatter.source_of(stand_in) or "Again"
+        text = scatter.source_of(stand_in).removeprefix("EarthCrafter ") or "Again"
     button = part.operator("earthcrafter.replace_class", text=text, depress=stand_in is not None)
     button.class_id, button.collection = class_id, place.name
     button.source = settings.replace_by.name if settings.replace_by is not None else ""

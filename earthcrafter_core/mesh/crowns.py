@@ -19,7 +19,7 @@ BARK = np.array([116.0, 101.0, 84.0])  # sRGB
 OWN = 0.55  # share of a corner's colour that the surfels near it give; the rest is the plant's mean
 NEAR = 6  # surfels that colour a corner
 LIGHT = (0.45, 1.3)  # factors on the colour where no sky is seen and where all of it is
-CHUNK = 400  # plants that are made at a time
+CHUNK = 200  # plants that are made at a time
 
 
 def crown_parts(plants: Instances, columns: Columns | None, splats: Splats | None, check: Callable[[], None] = lambda: None,
@@ -63,7 +63,7 @@ class _CrownColours:
         """sRGB float64 [N, 3] at places [N, 3] of plants whose mean colours are `mean` [N, 3]."""
         if self._tree is None:
             return mean
-        return (1 - OWN) * mean + OWN * self._rgb[self._tree.query(places, k=NEAR)[1]].mean(1)
+        return (1 - OWN) * mean + OWN * self._rgb[self._tree.query(places, k=NEAR, workers=-1)[1]].mean(1)
 
 
 def _copies(model: Form, plants: Instances, rows: np.ndarray, columns: Columns | None, colours: _CrownColours

@@ -6,6 +6,8 @@ crowns. Street furniture has no class of its own and is not found.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
@@ -33,8 +35,11 @@ MIN_HEIGHT = 0.4  # metres
 HARD_IDS = np.array([sem.ROAD, sem.PARKING, sem.RAILWAY, sem.WATER, sem.POOL], np.uint8)
 
 
-def find_plants(columns: Columns, splats: Splats) -> Instances:
-    """Trees, orchard trees and shrubs of a draped place, in the order of their columns (x, then y)."""
+def find_plants(columns: Columns, splats: Splats, check: Callable[[], None] = lambda: None) -> Instances:
+    """Trees, orchard trees and shrubs of a draped place, in the order of their columns (x, then y).
+
+    `check` is called between the kinds and may raise to end the work.
+    """
     rise = columns.top - columns.ground
     label = np.zeros(columns.shape, np.int32)
     for ids, crowns_of in ((sem.TREE_IDS, _tree_crowns), (np.array([sem.ORCHARD]), _orchard_crowns),
@@ -43,6 +48,7 @@ def find_plants(columns: Columns, splats: Splats) -> Instances:
         if mask.any():
             crowns = crowns_of(mask, np.where(mask, rise, 0.0), columns.cell)
             label += np.where(mask, crowns + label.max(), 0)
+        check()
     return _measured(label, rise, columns, splats)
 
 
