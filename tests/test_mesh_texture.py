@@ -340,6 +340,27 @@ def test_a_house_has_windows_on_both_floors_and_a_door_to_the_street():
     assert not (facades.plan(wall_for(12, 6), look_for(sem.HOUSE, 6.0)).kind == facades.DOOR).any()
 
 
+def test_joints_between_slabs_cut_no_window():
+    look = look_for(sem.TOWER, 31.0)
+    for length in (3.0, 9.4, 30.2):
+        first, pitch = facades.joints(length, look.style)
+        rect = facades.plan(wall_for(length, 31), look).rect
+        at = first + pitch * np.arange(-1, length / pitch + 2)
+        assert len(rect) and not ((at > rect[:, :1]) & (at < rect[:, 1:2])).any()
+
+
+def test_a_tall_window_that_does_not_fit_is_a_window():
+    """The lowest row of an upper storey that stands on a roof: there is no wall for windows that go down to the floor."""
+    look = next(k for k in (look_for(sem.APARTMENTS, 12.0, f"block_{n}") for n in range(40)) if k.style.french)
+
+    def upper(r: np.ndarray) -> np.ndarray:
+        return (r[:, 0] >= 0) & (r[:, 1] <= 20) & (r[:, 2] >= look.floor + look.storey) & (r[:, 3] <= 12)
+    plan = facades.plan(wall_for(20, 12, upper), look)
+    lowest = np.isclose(plan.rect[:, 3], plan.rect[:, 3].min())
+    assert (plan.kind[lowest] == facades.WINDOW).all() and (plan.kind[~lowest] == facades.FRENCH).any()
+    assert lowest.sum() == len(np.unique(plan.rect[:, 0].round(6)))
+
+
 def test_no_window_is_cut_by_a_gable_or_by_the_ground():
     def gable(r: np.ndarray) -> np.ndarray:
         high = 4 + 3 * (1 - np.abs(r[:, :2] - 5) / 5).min(1)

@@ -219,8 +219,9 @@ class BuiltPainter:
         if kind == WALL:
             bottom = self._bottom(c)
             ground = self._ground(c) - bottom
-            covers.cover_wall(color, rough, covers.tops(mask), density, PAD, ground, look.style.cladding, look.seed % (1 << 20),
-                              look.floor - bottom, look.storey, look.pitched)
+            cladding = look.style.cladding if charts.size[c, 1] > covers.LOW else facades.PLASTER
+            covers.cover_wall(color, rough, covers.tops(mask), density, PAD, ground, cladding, look.seed % (1 << 20),
+                              look.floor - bottom, look.storey, *facades.joints(charts.size[c, 0], look.style), look.pitched)
             openings = facades.plan(facades.Wall(charts.size[c, 0], charts.size[c, 1], bottom, ground[PAD:-PAD], density, fits,
                                                  front), look)
         else:

@@ -67,13 +67,14 @@ def tops(mask: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(**KERNEL)
-def cover_wall(color, rough, top, density, pad, ground, cladding, seed, floor, storey, pitched):
+def cover_wall(color, rough, top, density, pad, ground, cladding, seed, floor, storey, joint, pitch, pitched):
     """Paint what a wall is made of, its plinth, its upper end and the soft shadows at both, in place.
 
     Args:
         color: float32 [H, W, 3] 0..255, row 0 below. rough: float32 [H, W]. top: int64 [W], see `tops`.
         density: texels a metre. pad: texels. ground: float64 [W] v of the ground at each column, metres.
-        cladding: kind of wall. floor: v of the ground floor. storey: metres. pitched: eaves instead of a coping.
+        cladding: kind of wall. floor: v of the ground floor. storey: metres. joint, pitch: see
+            `facades.joints`. pitched: eaves instead of a coping.
     """
     h, w = rough.shape
     for x in range(w):
@@ -84,7 +85,7 @@ def cover_wall(color, rough, top, density, pad, ground, cladding, seed, floor, s
             v = (y + 0.5 - pad) / density
             f = np.float32(1) + np.float32(0.05) * (hashed(x, y, seed) - np.float32(0.5))
             f += np.float32(0.03) * noise(u * 0.7, v * 0.35, seed)
-            f *= _clad(cladding, u, v - floor, density, seed, storey)
+            f *= _clad(cladding, u - joint, v - floor, density, seed, storey, pitch)
             above = v - ground[x]
             f *= np.float32(1 - 0.26 * np.exp(-max(above, 0.0) / 0.45))  # dirt and shade above the ground
             if v < plinth:
@@ -101,7 +102,7 @@ def cover_wall(color, rough, top, density, pad, ground, cladding, seed, floor, s
 
 
 @numba.njit(**SMALL)
-def _clad(cladding, u, v, density, seed, storey):
+def _clad(cladding, u, v, density, seed, storey, pitch):
     """Brightness of a wall's stuff at a point in metres, about 1; lines thinner than a texel get fainter."""
     line = np.float32(min(1.0, density * 0.035) * 2)
     if cladding == SIDING:  # boards of 0.25 m: each casts a shadow on the next
@@ -113,9 +114,9 @@ def _clad(cladding, u, v, density, seed, storey):
         j = int(np.floor(u / 0.24 + 0.5 * (i % 2)))
         return np.float32(1) + np.float32(0.16) * (hashed(j, i, seed + 1) - np.float32(0.5))
     if cladding == PANELS:  # a joint at each floor, and upright ones
-        a, b = u / 3.0 - np.floor(u / 3.0), v / storey - np.floor(v / storey)
-        near = min(min(a, 1 - a) * 3.0, min(b, 1 - b) * storey) * density
-        slab = np.float32(0.04) * (hashed(int(np.floor(u / 3.0)), int(np.floor(v / storey)), seed + 2) - np.float32(0.5))
+        a, b = u / pitch - np.floor(u / pitch), v / storey - np.floor(v / storey)
+        near = min(min(a, 1 - a) * pitch, min(b, 1 - b) * storey) * density
+        slab = np.float32(0.04) * (hashed(int(np.floor(u / pitch)), int(np.floor(v / storey)), seed + 2) - np.float32(0.5))
         return np.float32(1) + slab - (np.float32(0.14) if near < 0.5 else np.float32(0))
     if cladding == RIBS:
         k = u / 0.5

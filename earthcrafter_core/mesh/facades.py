@@ -20,6 +20,7 @@ PLASTER, SIDING, BRICK, PANELS, RIBS = range(5)
 """Kinds of walls: plain; boards; bricks; slabs with joints; ribbed sheets."""
 RIM = 0.22  # metres of wall that must be around an opening
 LOWEST = 0.86  # of a style's storey: no floor is lower
+LEVEL = 0.45  # metres between the ground and the ground floor that a step or a ramp takes
 ABOVE = 0.35  # metres between the ground and the lowest sill
 DOOR_SIZE, PORTAL_SIZE, GARAGE_SIZE, GATE_SIZE = (1.05, 2.15), (1.9, 2.4), (2.7, 2.2), (4.0, 4.2)  # metres: width, height
 PORTALS = 18.0  # metres between the doors of a long front
@@ -153,8 +154,10 @@ def plan(wall: Wall, look: Look) -> Openings:
     row, column = (a.ravel() for a in np.meshgrid(rows, np.arange(len(columns)), indexing="ij"))
     low = floor + row * look.storey + sill
     tall = (row != 0) & (style.french > 0) & (column % max(style.french, 1) == look.seed % max(style.french, 1))
-    rect = np.stack([columns[column] - style.width / 2, columns[column] + style.width / 2,
-                     np.where(tall, low - sill + 0.12, low), low + height], 1)
+    rect = np.stack([columns[column] - style.width / 2, columns[column] + style.width / 2, low, low + height], 1)
+    lower = rect - np.array([0, 0, sill - 0.12, 0])
+    tall &= wall.fits(lower + RIM * np.array([-1, 1, -1, 1]))
+    rect = np.where(tall[:, None], lower, rect)
     keep = (low > wall.ground_at(columns[column]) + ABOVE) & wall.fits(rect + RIM * np.array([-1, 1, -1, 1])) & (height > 0.5)
     for other in special:
         keep &= ~((rect[:, 0] < other[0][1] + 0.25) & (rect[:, 1] > other[0][0] - 0.25) & (rect[:, 2] < other[0][3] + 0.2)
@@ -184,6 +187,13 @@ def skylights(size: np.ndarray, fits: Callable[[np.ndarray], np.ndarray], look: 
     return _joined([], look, rect, np.full(len(rect), SKYLIGHT), np.ones((len(rect), 2), np.int64))
 
 
+def joints(length: float, style: Style) -> tuple[float, float]:
+    """u of the first upright joint between slabs and metres from one to the next: half way between columns of windows."""
+    columns = _columns(length, style)
+    pitch = float(columns[1] - columns[0]) if len(columns) > 1 else max(length, 1.0)
+    return (float(columns[0]) - pitch / 2 if len(columns) > 1 else 0.0), pitch
+
+
 def _columns(length: float, style: Style) -> np.ndarray:
     """Middles of the columns of windows along a wall, evenly spaced, metres."""
     free = length - 2 * style.edge
@@ -204,10 +214,10 @@ def _at_the_ground(wall: Wall, look: Look, columns: np.ndarray, floor: float) ->
 
     def add(middle: float, size: tuple[float, float], kind: int, panes: tuple[int, int] = (1, 1)) -> None:
         ground = float(wall.ground_at(np.array([middle]))[0])
-        low = max(ground, floor - 0.5)
+        low = floor if abs(ground - floor) < LEVEL else ground
         rect = np.array([middle - size[0] / 2, middle + size[0] / 2, low, low + size[1]])
         rim = rect + np.array([-0.3, 0.3, 0.05, 0.15])  # below it the wall may end
-        if abs(ground - floor) < 1.2 and wall.fits(rim[None])[0] and not any(
+        if abs(ground - floor) < (LEVEL if kind == SHOP else 1.2) and wall.fits(rim[None])[0] and not any(
                 rect[0] < o[0][1] + 0.2 and rect[1] > o[0][0] - 0.2 for o in out):
             out.append((rect, kind, panes))
 
