@@ -4,8 +4,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
+from scipy import ndimage
 
 from earthcrafter_core.mesh.buildings import SINK, building_parts
+from earthcrafter_core.mesh.checks import report
 from earthcrafter_core.mesh.columns import Columns
 from earthcrafter_core.scene import classes as sem
 from earthcrafter_core.scene.splats import Splats
@@ -53,7 +55,8 @@ def check_solid(part):
     up = mesh.face_normals[:, 2]
     wall = np.abs(up) < 0.5
     assert np.abs(up[wall]).max() < np.sin(np.radians(2))
-    assert mesh.area_faces.min() > 1e-3
+    found = report(part)
+    assert found.holes == found.non_manifold == found.flipped == found.degenerate == found.against == 0
     return mesh
 
 
@@ -211,3 +214,17 @@ def test_a_wing_ends_at_the_ridge_of_the_house():
 
 def test_nothing_is_built_where_the_voxels_lie_on_the_ground():
     assert building_parts(*place(box_form(0.0, 3, 3, lambda u, v: 0.2 + 0 * u), sem.STRUCTURE)) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ragged_footprints_stay_solids(seed):
+    rng = np.random.default_rng(seed)
+    shape = ndimage.gaussian_filter(rng.normal(size=(SIDE, SIDE)), 5)
+    level = 8.0 + 4 * np.digitize(ndimage.gaussian_filter(rng.normal(size=(SIDE, SIDE)), 6), (-0.03, 0.03))
+    own = ndimage.label(shape > np.quantile(shape, 0.5))[0] == 1
+
+    columns, splats = place(lambda x, y: np.where(own[x.astype(int), y.astype(int)], level[x.astype(int), y.astype(int)],
+                                                  np.nan), sem.COMMERCIAL)
+    part, = building_parts(columns, splats)
+    check_solid(part)
+    assert part.attributes["area"] == pytest.approx(own.sum(), rel=0.08)

@@ -16,7 +16,7 @@ from .parapets import grid_parapets, ring_parapet
 from .place import BUILDING, Part
 from .roofs import FLAT, TERRACES, Roof, fitted, rectangle_forms
 from .round_plans import RoundPlan, circle_plan, free_plan, round_roofs
-from .solids import corner_normals, trimmed, united
+from .solids import corner_normals, is_sound, trimmed, united
 from .terraces import terraced
 
 SINK = 0.4  # metres that the floor lies below the lowest ground around
@@ -26,7 +26,7 @@ FINE = 0.9  # merit of walls at right angles, see _merit, at which no other form
 CORNER_MERIT = 0.004  # share of the footprint that a corner must win
 FREE_PRICE = 0.05  # merit by which an outline of its own must be better
 BEND = 35.0  # degrees up to which walls of a round building are one smooth surface
-LEAST_FREE = 60.0  # square metres of footprint that can have an outline of its own
+LEAST_FREE = 100.0  # square metres of footprint that can have an outline of its own
 TERRACE_ERROR = 0.12  # metres: mean error of a roof of one level at which terraces are not tried
 WALLED = (sem.APARTMENTS, sem.TOWER, sem.COMMERCIAL, sem.INDUSTRIAL)
 LEAST_SURFELS = 8  # with fewer on the roof its columns tell the heights
@@ -76,14 +76,16 @@ def _building(columns: Columns, number: int, box: tuple[slice, slice], surfels: 
     if own.sum() * columns.cell ** 2 < LEAST_AREA:
         return None
     where = (np.argwhere(own) + (box[0].start, box[1].start) + 0.5) * columns.cell + columns.origin
-    plan, raster = _plan(patch, where.mean(0))
-    if plan is None or plan.area() < LEAST_AREA:
-        return None
     if len(surfels) < LEAST_SURFELS:
         surfels = np.column_stack([where, columns.top[box][own]])
-    base = _lowest_ground(columns, number, box)
-    roof = _best_roof(plan, raster, patch, surfels, base - SINK)
-    return _part(plan, roof, patch, base, int(columns.above[box][own][0])) if roof else None
+    base, made = _lowest_ground(columns, number, box), None
+    plans, raster = _plans(patch, where.mean(0))
+    for plan in plans:
+        for roof in _roofs(plan, raster, patch, surfels, base - SINK):
+            made = _part(plan, roof, patch, base, int(columns.above[box][own][0]))
+            if made is None or is_sound(made.vertices, made.faces):
+                return made
+    return made
 
 
 def _lowest_ground(columns: Columns, number: int, box: tuple[slice, slice]) -> float:
@@ -93,19 +95,20 @@ def _lowest_ground(columns: Columns, number: int, box: tuple[slice, slice]) -> f
     return float(columns.ground[wide][near].min())
 
 
-def _plan(patch: Patch, centre: np.ndarray) -> tuple[Plan | RoundPlan | None, Raster]:
-    """The footprint of straight walls, or a round one where that is nearer; and the raster it was made from."""
+def _plans(patch: Patch, centre: np.ndarray) -> tuple[list[Plan | RoundPlan], Raster]:
+    """Plans of the footprint, the best first: straight walls, or a round one where that is nearer; and the raster of them."""
     angle, agreed = main_direction(patch)
     frame = Frame(centre, angle)
     raster = raster_of(patch, frame)
     straight = rectilinear_plan(raster, frame)
+    plans: list[Plan | RoundPlan] = [straight] if straight is not None and straight.area() >= LEAST_AREA else []
     merit = _merit(straight, raster)
     if agreed < RIGHT_ANGLED and (circle := circle_plan(raster, frame)) and _merit(circle, raster) > merit:
-        return circle, raster
+        return [circle, *plans], raster
     if raster.area() >= LEAST_FREE and merit < FINE and (free := free_plan(raster, frame)):
         if _merit(free, raster) > merit + FREE_PRICE:
-            return free, raster
-    return straight, raster
+            return [free, *plans], raster
+    return plans, raster
 
 
 def _merit(plan: Plan | RoundPlan | None, raster: Raster) -> float:
@@ -117,8 +120,8 @@ def _merit(plan: Plan | RoundPlan | None, raster: Raster) -> float:
     return float((own & solid).sum() / max((own | solid).sum(), 1)) - CORNER_MERIT * plan.corners()
 
 
-def _best_roof(plan: Plan | RoundPlan, raster: Raster, patch: Patch, surfels: np.ndarray, floor: float) -> Roof | None:
-    """The roof of the form that fits the surfels [N, 3] best; None where nothing was built."""
+def _roofs(plan: Plan | RoundPlan, raster: Raster, patch: Patch, surfels: np.ndarray, floor: float) -> list[Roof]:
+    """Roofs over a plan, the one whose form fits the surfels [N, 3] best first; none where nothing was built."""
     points, z = plan.frame.own(surfels[:, :2]), surfels[:, 2]
     heights = patch.sample(patch.height, raster.world, 0)
     if isinstance(plan, RoundPlan):
@@ -129,7 +132,7 @@ def _best_roof(plan: Plan | RoundPlan, raster: Raster, patch: Patch, surfels: np
         if min(roof.score for roof in roofs) > TERRACE_ERROR and (
                 steps := terraced(plan, raster, heights, points, z, floor)):
             roofs.append(steps)
-    return min((r for r in roofs if r.eaves > floor + SINK + LOWEST_EAVES), key=lambda roof: roof.score, default=None)
+    return sorted((r for r in roofs if r.eaves > floor + SINK + LOWEST_EAVES), key=lambda roof: roof.score)
 
 
 def _parapets(plan: Plan | RoundPlan, roof: Roof) -> list[np.ndarray]:

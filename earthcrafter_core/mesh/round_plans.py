@@ -18,6 +18,8 @@ STRAY = 0.45  # metres by which a free outline may leave the footprint's
 SHORT = 3.0  # metres: a side up to this length may be a corner that was blurred
 LEAST_COURT = 6.0  # square metres of a courtyard
 LEAST_SHARE = 0.12  # of a polygon that another level must have to be cut off
+SPAN = 4.0  # metres between the points of a free outline at which it can be cut
+STRAIGHT = 1e-3  # sine of the least turn at a corner
 CUTS = 3  # lines, one within the other, that cut a polygon into levels
 
 
@@ -74,7 +76,7 @@ def circle_plan(raster: Raster, frame: Frame) -> RoundPlan | None:
 
 def free_plan(raster: Raster, frame: Frame) -> RoundPlan | None:
     """The footprint's own outline with few corners and the same area; None where nothing is left."""
-    solid = (ndimage.gaussian_filter(raster.share, EVEN / raster.step, mode="nearest") > 0.5) & raster.known
+    solid = ndimage.gaussian_filter(raster.share, EVEN / raster.step, mode="nearest") > 0.5  # beyond the place's border too
     half = raster.step / 2
     runs = []
     for i, row in enumerate(solid):
@@ -90,10 +92,11 @@ def free_plan(raster: Raster, frame: Frame) -> RoundPlan | None:
     outline = shapely.Polygon(rings[0], rings[1:]) if rings else shapely.Polygon()
     if not outline.is_valid or outline.is_empty:
         return None
-    outline = outline.buffer((raster.area() - outline.area) / max(outline.length, 1e-9), join_style="mitre")
+    wanted = float((raster.share > 0.5).sum()) * raster.step ** 2
+    outline = outline.buffer((wanted - outline.area) / max(outline.length, 1e-9), join_style="mitre")
     if not isinstance(outline, shapely.Polygon) or outline.is_empty:
         return None
-    return RoundPlan(frame, convex_polygons(outline), outline)
+    return RoundPlan(frame, convex_polygons(shapely.segmentize(outline, SPAN)), outline)
 
 
 def _sharpened(ring: np.ndarray) -> np.ndarray:
@@ -132,18 +135,27 @@ def convex_polygons(polygon: shapely.Polygon) -> list[np.ndarray]:
     for p, q in sorted(owner, key=lambda side: (-np.hypot(side[0][0] - side[1][0], side[0][1] - side[1][1]), side)):
         one, two = owner[p, q], owner.get((q, p), -1)
         both = _joined(parts[one], parts[two], p, q) if two not in (-1, one) else None
-        if both is not None:
+        if both is not None and _is_convex(both, owner):
             parts[one], parts[two] = both, both[:0]
             owner |= {(tuple(a), tuple(b)): one for a, b in zip(both, np.roll(both, -1, 0))} | {(q, p): one}
     return [part for part in parts if len(part)]
 
 
-def _joined(one: np.ndarray, two: np.ndarray, p: tuple[float, ...], q: tuple[float, ...]) -> np.ndarray | None:
-    """Two counter-clockwise polygons that share the side p, q (`one` in this order) as one, where that is convex; else None."""
+def _joined(one: np.ndarray, two: np.ndarray, p: tuple[float, ...], q: tuple[float, ...]) -> np.ndarray:
+    """Two counter-clockwise polygons that share the side p, q (`one` in this order) as one."""
     i, j = int((one == p).all(1).argmax()), int((two == q).all(1).argmax())
-    ring = np.concatenate([np.roll(one, -(i + 1), 0), np.roll(two, -(j + 1), 0)[1:-1]])
+    return np.concatenate([np.roll(one, -(i + 1), 0), np.roll(two, -(j + 1), 0)[1:-1]])
+
+
+def _is_convex(ring: np.ndarray, owner: dict) -> bool:
+    """Whether a ring turns left at every corner; it may go straight on where both sides are of the outline, else a neighbour
+    would have a corner there that the hull of the ring has not. owner: has the sides of all polygons."""
     side = np.roll(ring, -1, 0) - ring
-    return ring if (_cross(side, np.roll(side, -1, 0)) >= 0).all() else None
+    onward = np.roll(side, -1, 0)
+    turn = _cross(side, onward) / np.maximum(np.hypot(*side.T) * np.hypot(*onward.T), 1e-12)
+    free = [(tuple(b), tuple(a)) not in owner for a, b in zip(ring, np.roll(ring, -1, 0))]
+    straight = np.array(free) & np.roll(free, -1)
+    return bool((turn > np.where(straight, -1e-9, STRAIGHT)).all())
 
 
 # -------------------------------------------------------------------------------------------------------------- roofs
@@ -215,8 +227,10 @@ def _leaves(polygon: np.ndarray, at: np.ndarray, label: np.ndarray, cuts: int) -
 def within(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Which points [N, 2] lie in a convex counter-clockwise polygon [P, 2], bool [N]."""
     side = np.roll(polygon, -1, 0) - polygon
-    away = points[:, None] - polygon
-    return (side[:, 0] * away[..., 1] - side[:, 1] * away[..., 0] >= 0).all(1)
+    out = ((points >= polygon.min(0)) & (points <= polygon.max(0))).all(1)
+    away = points[out][:, None] - polygon
+    out[out] = (side[:, 0] * away[..., 1] - side[:, 1] * away[..., 0] >= 0).all(1)
+    return out
 
 
 def _area(polygon: np.ndarray) -> float:
@@ -225,12 +239,10 @@ def _area(polygon: np.ndarray) -> float:
 
 
 def _beyond(polygon: np.ndarray, away: np.ndarray, limit: float) -> np.ndarray | None:
-    """The part of a convex polygon [P, 2] with away . point >= limit, None where there is none (Sutherland and Hodgman)."""
-    out = []
+    """About the part of a convex polygon [P, 2] with away . point >= limit, cut from corner to corner; None where none is."""
     far = polygon @ away - limit
-    for p, q, a, b in zip(polygon, np.roll(polygon, -1, 0), far, np.roll(far, -1)):
-        if a >= 0:
-            out.append(p)
-        if a * b < 0:
-            out.append(p + (q - p) * a / (a - b))
-    return np.array(out) if len(out) > 2 else None
+    ahead = np.roll(far, -1)
+    crossed = far * ahead < 0
+    nearer = np.where(np.abs(far) <= np.abs(ahead), np.arange(len(far)), np.roll(np.arange(len(far)), -1))
+    far[nearer[crossed]] = 0.0  # the line goes through corners: polygons beside this one know no others
+    return polygon[far >= 0] if (far >= 0).sum() > 2 and (far > 0).any() else None

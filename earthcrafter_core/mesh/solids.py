@@ -7,8 +7,12 @@ import numpy as np
 from manifold3d import Manifold, OpType
 
 from .frames import Frame
+from .topology import edges_of, face_normals, pinches
 
 TOLERANCE = 0.004  # metres by which simplifying may move a surface
+SAME_PLACE = 1e-4  # metres
+LEAST_FACE = 1e-6  # square metres
+UPRIGHT = np.sin(np.radians(2))  # of a wall's normal, upwards
 THIN = 1e-4  # metres: faces not even so high lie in the plane beside their longest edge
 FLIPS = 12  # rounds of flips, at most
 SMALLEST = 0.05  # cubic metres: smaller loose bits are dropped
@@ -44,12 +48,23 @@ def united(pieces: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return vertices, well_triangulated(vertices, np.asarray(mesh.tri_verts).astype(np.int32))
 
 
+def is_sound(vertices: np.ndarray, faces: np.ndarray) -> bool:
+    """Whether a mesh is closed and a manifold, even with one vertex at each place, its walls upright, no face without area."""
+    _, place = np.unique(np.rint(vertices / SAME_PLACE), axis=0, return_inverse=True)
+    welded = place.ravel()[faces]
+    edges = edges_of(welded)
+    normal, area = face_normals(vertices, faces)
+    wall = np.abs(normal[:, 2]) < 0.5
+    upright = np.abs(normal[wall, 2]) < UPRIGHT
+    return bool((edges.count == 2).all() and not pinches(welded, edges) and upright.all() and (area > LEAST_FACE).all())
+
+
 def well_triangulated(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Faces of a closed mesh with the edges inside its planes turned to where they make no thin triangles (Lawson's flips:
     an edge goes where the two angles across from it make more than half a turn, which also tells that it can)."""
     faces = faces.copy()
     for _ in range(FLIPS):
-        normal = face_normals(vertices, faces)
+        normal = face_normals(vertices, faces)[0]
         edge = faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
         apex = faces[:, [2, 0, 1]].ravel()
         order = np.lexsort((edge.max(1), edge.min(1)))
@@ -85,7 +100,7 @@ def _angle(vertices: np.ndarray, apex: np.ndarray, edge: np.ndarray) -> np.ndarr
 
 def corner_normals(vertices: np.ndarray, faces: np.ndarray, bend: float) -> np.ndarray:
     """Unit normals float32 [F, 3, 3] of faces' corners: the faces' own; walls that meet at less than `bend` degrees share."""
-    normal = face_normals(vertices, faces)
+    normal = face_normals(vertices, faces)[0]
     out = np.repeat(normal[:, None], 3, 1)
     if bend > 0:
         wall = np.flatnonzero(np.abs(normal[:, 2]) < 0.05)
@@ -94,17 +109,11 @@ def corner_normals(vertices: np.ndarray, faces: np.ndarray, bend: float) -> np.n
         shared = np.zeros((len(at), 3))
         weight = _corner_angles(vertices, faces[wall]).ravel()
         np.add.at(shared, one, normal[face[two]] * weight[two, None])
-        out[wall] = (shared / np.linalg.norm(shared, axis=1, keepdims=True)).reshape(-1, 3, 3)
+        length = np.linalg.norm(shared, axis=1, keepdims=True)
+        out[wall] = np.where(length > 1e-9, shared / np.maximum(length, 1e-9), normal[face]).reshape(-1, 3, 3)
     return out.astype(np.float32)
 
 
 def _corner_angles(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Angles float64 [F, 3] of faces at their corners."""
     return np.stack([_angle(vertices, faces[:, k], faces[:, [(k + 1) % 3, (k + 2) % 3]]) for k in range(3)], 1)
-
-
-def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals float64 [F, 3] of triangles."""
-    a, b, c = vertices[faces].swapaxes(0, 1)
-    n = np.cross(b - a, c - a)
-    return n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-30)
