@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 from mathutils import Vector
 
-SAMPLES = 48
+SAMPLES = 32
 
 
 def main(view_path: str, file: str, out: str) -> None:

@@ -55,4 +55,4 @@ def views(low: np.ndarray, high: np.ndarray, width: int, height: int) -> dict[st
         return View(tuple(map(float, low + np.array(eye) * side)), tuple(map(float, low + np.array(target) * side)), width,
                     height, *ball)  # type: ignore[arg-type]
 
-    return {"aerial": at((-0.25, -0.45, 0.75), (0.5, 0.45, 0.0)), "near": at((0.15, -0.02, 0.26), (0.55, 0.6, 0.0))}
+    return {"aerial": at((-0.32, -0.6, 0.85), (0.5, 0.43, 0.0)), "near": at((0.15, -0.02, 0.26), (0.55, 0.6, 0.0))}
