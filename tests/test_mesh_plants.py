@@ -193,3 +193,10 @@ def test_plants_are_read_as_written_and_a_cut_file_says_so(tmp_path):
              rgb=np.zeros((2, 3)))
     with pytest.raises(BadInput, match="height"):
         read_plants(path)
+
+
+def test_a_stray_voxel_is_no_tree():
+    columns = ground_columns()
+    columns.above[40, 40], columns.top[40, 40] = sem.BROADLEAF, 9.0
+    columns.above[60:64, 60:64], columns.top[60:64, 60:64] = sem.CONIFER, 0.5
+    assert len(find_plants(columns, no_splats())) == 0

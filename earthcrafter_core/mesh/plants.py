@@ -23,7 +23,7 @@ REACH = 4.0  # metres inside the canopy beyond which height alone counts
 CLOSED_WIDTH = 7.0  # metres: crowns of a closed canopy
 FILL = 0.8  # of a crown's width within which every column of a closed canopy has a tree
 CORE = 1.5  # metres inside the canopy from which a column asks for a tree of its own
-SLIM = 0.35  # of its height: thinnest crown of a tree; thinner ones are cut by the place's border
+SLIM, MIN_WIDTH = 0.35, 1.8  # of its height, metres: thinnest crown of a tree; thinner ones are cut by the place's border
 WINDOW = 0.45  # of the expected width of a crown: radius in which a tree has no higher neighbour
 ROWS = (4.2, 5.0)  # metres between the trees of an orchard, along and across its rows
 SINGLE = 20.0  # square metres: an orchard's patch that is smaller is one tree
@@ -31,7 +31,8 @@ SHRUB_WIDTH = (1.5, 3.6)  # metres: thinnest and thickest shrub
 SPACING = 0.7  # of a shrub's width to the next, so that a hedge closes
 FOOT = 0.5  # of a crown's width that a foot on pavement or in water counts further away than it is
 OVERLAP = 1.35  # of the width that its own columns give it: a shrub grows into its neighbours
-MIN_HEIGHT = 0.4  # metres
+MIN_HEIGHT = 0.4  # metres, of a shrub
+MIN_AREA, MIN_TREE = 2.5, 1.2  # square metres, metres: what is smaller is no tree but a stray voxel or a neighbour's rim
 HARD_IDS = np.array([sem.ROAD, sem.PARKING, sem.RAILWAY, sem.WATER, sem.POOL], np.uint8)
 
 
@@ -160,9 +161,9 @@ def _measured(label: np.ndarray, rise: np.ndarray, columns: Columns, splats: Spl
     foot = at[order[np.searchsorted(number[order], np.arange(count))]]
     exact = np.where(np.abs(middle - 0.5 - foot).max(1, keepdims=True) < 0.5, middle, foot + 0.5)
     position = np.column_stack([columns.origin + exact * columns.cell, columns.ground[tuple(foot.T)]])
-    width = np.where(votes[:, sem.SHRUB] > 0, OVERLAP * width, np.maximum(width, SLIM * height))
+    width = np.where(votes[:, sem.SHRUB] > 0, OVERLAP * width, np.maximum(width, np.maximum(SLIM * height, MIN_WIDTH)))
     rgb = _colours(label, len(position), columns, splats)
-    keep = np.flatnonzero(area > 0)
+    keep = np.flatnonzero(np.where(votes[:, sem.SHRUB] > 0, area > 0, (area >= MIN_AREA) & (height >= MIN_TREE)))
     keep = keep[np.lexsort((foot[keep, 1], foot[keep, 0]))]
     return Instances(position[keep], np.maximum(height, MIN_HEIGHT).astype(np.float32)[keep], width.astype(np.float32)[keep],
                      (2 * np.pi * _scatter(foot)).astype(np.float32)[keep], votes.argmax(1).astype(np.uint8)[keep], rgb[keep])
