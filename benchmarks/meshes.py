@@ -43,9 +43,9 @@ def run() -> Iterator[dict]:
     yield {"text": "\n".join([*_HEAD, *lines])}
 
 
-_COLUMNS = ("place (128 m)", "triangles: ground, water, buildings, bridges, plants", "texels (M)", ".glb (MB)", "light .glb (MB)",
-            f"triangles of {LEVELS} levels", "seconds: meshes, textures, file", "wall area within 2°", "roof area within 5 cm",
-            "both of the plain surface", "holes", "non-manifold", "floating", "slivers")
+_COLUMNS = ("place (128 m)", "triangles: ground, water, buildings, bridges, plants", "texels (M)", ".glb (MB)",
+            "light .glb (MB)", f"triangles of {LEVELS} levels", "seconds: meshes, textures, file", "wall area within 2°",
+            "roof area within 5 cm", "both of the plain surface", "holes", "non-manifold", "floating", "slivers")
 _HEAD = ("", "| " + " | ".join(_COLUMNS) + " |", "|---|" + "--:|" * (len(_COLUMNS) - 1))
 
 
