@@ -6,7 +6,10 @@ import pytest
 import trimesh
 
 import small_scene
-from earthcrafter_core.data.synthetic.form import crown_height
+from earthcrafter_core.data.synthetic.canvas import Canvas
+from earthcrafter_core.data.synthetic.form import build_solid, crown_height
+from earthcrafter_core.data.synthetic.style import draw_style
+from earthcrafter_core.data.synthetic.themes import THEMES
 from earthcrafter_core.errors import BadInput
 from earthcrafter_core.mesh import plant_forms
 from earthcrafter_core.mesh.columns import Columns, columns_of
@@ -72,6 +75,32 @@ def test_every_tree_is_found_where_it_stands_as_high_and_wide_as_it_is(slope):
     np.testing.assert_array_equal(plants.class_id[own], trees[:, 4])
     ground = (plants.position[:, 0] - ORIGIN[0] - 0.5) * slope
     np.testing.assert_allclose(plants.position[:, 2], ground, atol=0.5 * slope + 1e-9)
+
+
+def test_the_trees_of_planned_suburbs_are_found():
+    """Against the plans of synthetic places: trees of which half the crown is to be seen, tops rounded to whole metres."""
+    planned = found = matched = 0
+    height_error, width_error = [], []
+    for seed in range(3):
+        canvas = Canvas(rng := np.random.default_rng(seed), SIZE, draw_style(rng))
+        THEMES["suburb"].plan(canvas)
+        solid = build_solid(canvas)
+        number, cover, ground, top = (a[::-1].T for a in (solid.tree, solid.surfaces.cover, solid.surfaces.ground,
+                                                          solid.surfaces.top))
+        above = np.where(number >= 0, solid.surfaces.layout[::-1].T, 0).astype(np.uint8)
+        columns = Columns(np.zeros(2), 1.0, cover, ground, np.ones_like(above, bool), above,
+                          np.where(number >= 0, np.rint(top), ground), np.zeros(above.shape, np.int32))
+        plants = find_plants(columns, no_splats())
+        seen = np.bincount(number[number >= 0], minlength=len(canvas.trees))
+        trees = np.array([t for t, n in zip(canvas.trees, seen) if n > 0.5 * np.pi * t[3] ** 2 and t[4] != sem.ORCHARD])
+        away = np.linalg.norm(trees[:, None, :2] - plants.position[None, :, :2], axis=2)
+        own = away.argmin(1)
+        hit = (away.min(1) < 0.5 * trees[:, 3]) & (away.argmin(0)[own] == np.arange(len(trees)))
+        planned, found, matched = planned + len(trees), found + len(plants), matched + int(hit.sum())
+        height_error += np.abs(plants.height[own] - trees[:, 2])[hit].tolist()
+        width_error += np.abs(plants.width[own] / (2 * trees[:, 3]) - 1)[hit].tolist()
+    assert planned > 50 and matched > 0.95 * planned and matched > 0.9 * found
+    assert np.median(height_error) < 0.5 and np.median(width_error) < 0.05
 
 
 def test_a_closed_forest_is_filled_with_crowns_of_a_likely_width():
