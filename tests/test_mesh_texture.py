@@ -171,6 +171,17 @@ def apart(charts: atlas.Charts) -> bool:
     return bool((uv >= 0).all() and (uv <= 1).all())
 
 
+@pytest.mark.parametrize("rise, kind", [(0.0, FLAT), (0.5, atlas.ROOF), (4.0, atlas.ROOF)])
+def test_a_roof_that_rises_a_little_is_no_flat_roof(rise, kind):
+    x0, y0, x1, y1 = BOX
+    part = box_house()
+    part.vertices[[6, 7], 2] += rise  # the northern eaves
+    charts = charts_of([part], 8.0)
+    roof = [c for c in range(len(charts.kind)) if charts.panels.normal[charts.first[c], 2] > 0.5]
+    assert len(roof) == 1 and charts.kind[roof[0]] == kind
+    assert charts.size[roof[0]] == pytest.approx((x1 - x0, np.hypot(y1 - y0, rise)))  # u along the eaves, v up the slope
+
+
 def test_a_round_wall_is_unrolled_into_one_chart():
     turn = np.arange(24) * 2 * np.pi / 24
     part = prism("tower_001", 16 + 6 * np.stack([np.cos(turn), np.sin(turn)], 1), 0, 30, sem.TOWER)

@@ -16,6 +16,7 @@ PAD = 4  # texels around each chart, so that the first mip levels of neighbours 
 PAGE = 4096  # texels along the longest side of a page
 FILL = 0.8  # share of a page that the charts assigned to it may take before they are packed
 COPLANAR = float(np.cos(np.radians(0.5)))
+LEVEL = float(np.cos(np.radians(1)))  # what rises more is a sloping roof, with courses and without a coping
 BEND = float(np.cos(np.radians(30)))  # walls that bend less than this, one of them narrow, are unrolled into one chart
 NARROW = 3.0  # metres
 PLAIN = 2.0  # texels a metre of what has one colour: undersides of buildings, copings
@@ -123,7 +124,7 @@ def _merged(parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _kinds(unit: np.ndarray, deck: np.ndarray) -> np.ndarray:
     """Kind uint8 [F] of faces by their normals [F, 3]."""
     z = unit[:, 2]
-    kind = np.where(z > 0.985, FLAT, np.where(z > 0.2, ROOF, np.where(z < -0.2, UNDER, WALL)))
+    kind = np.where(z > LEVEL, FLAT, np.where(z > 0.2, ROOF, np.where(z < -0.2, UNDER, WALL)))
     return np.where(deck & (z > 0.7), FLAT, kind).astype(np.uint8)
 
 
