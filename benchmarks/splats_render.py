@@ -53,19 +53,26 @@ def set_up(folder: Path, samples: int):
     import bpy
 
     bpy.ops.wm.read_homefile(use_empty=True)
-    result_import, colour = addon.part("result_import"), addon.part("earthcrafter_core.scene.colour")
+    result_import = addon.part("result_import")
     place = result_import.import_result(folder, splat_cap=100_000_000).collection
     scene = bpy.context.scene
     scene.collection.children.link(place)
     result_import.show(place, result_import.SPLATS)
+    dress(scene, samples)
+    return scene
+
+
+def dress(scene, samples: int) -> None:
+    """Let Cycles render a scene with splats as a viewer would, before BACKGROUND."""
+    import bpy
+
     bpy.ops.earthcrafter.match_viewers()
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.use_adaptive_sampling = samples, False, False
     scene.world = bpy.data.worlds.new("Sky")
     scene.world.use_nodes = True
-    sky = colour.srgb_to_linear((np.array(BACKGROUND) * 255).round().astype(np.uint8))
+    sky = addon.part("earthcrafter_core.scene.colour").srgb_to_linear((np.array(BACKGROUND) * 255).round().astype(np.uint8))
     scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (*sky.tolist(), 1.0)
-    return scene
 
 
 def picture_of(scene, path: Path) -> np.ndarray:

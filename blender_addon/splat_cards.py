@@ -68,19 +68,33 @@ def card_material(light: str) -> bpy.types.Material:
         return material
     material, add = new_material(MATERIALS[light])
     material.surface_render_method = "DITHERED"
-    color = add.node("ShaderNodeVertexColor", layer_name=COLOR_ATTRIBUTE)
+    vertex = add.node("ShaderNodeVertexColor", layer_name=COLOR_ATTRIBUTE)
     picture = add.node("ShaderNodeTexImage", image=_gaussian(), extension="CLIP")
-    alpha = add.math("MULTIPLY", color.outputs["Alpha"], picture.outputs["Alpha"])
+    mixed = add.node("ShaderNodeMix", data_type="RGBA", blend_type="MULTIPLY")
+    factor, first, second = (mixed.inputs[i] for i in _color_inputs(mixed))
+    factor.default_value = 1.0
+    add.tree.links.new(picture.outputs["Color"], first)
+    add.tree.links.new(vertex.outputs["Color"], second)
+    color = next(s for s in mixed.outputs if s.type == "RGBA")
+    alpha = add.math("MULTIPLY", picture.outputs["Alpha"], vertex.outputs["Alpha"])
     if light == splat_display.LIT:
-        shader = add.node("ShaderNodeBsdfPrincipled", {"Base Color": color.outputs["Color"], "Roughness": 1.0, "Alpha": alpha,
+        shader = add.node("ShaderNodeBsdfPrincipled", {"Base Color": color, "Roughness": 1.0, "Alpha": alpha,
                                                        "Specular IOR Level": 0.0})
     else:
-        glow = add.node("ShaderNodeEmission", {"Color": color.outputs["Color"]})
-        clear = add.node("ShaderNodeBsdfTransparent")
-        shader = add.node("ShaderNodeMixShader", {0: alpha, 1: clear.outputs[0], 2: glow.outputs[0]})
+        glow = add.node("ShaderNodeEmission", {"Color": color}).outputs[0]
+        camera = add.node("ShaderNodeLightPath").outputs["Is Camera Ray"]
+        glow = add.node("ShaderNodeMixShader", {0: camera, 1: glow, 2: glow}).outputs[0]  # by this glTF knows: it is unlit
+        clear = add.node("ShaderNodeBsdfTransparent").outputs[0]
+        shader = add.node("ShaderNodeMixShader", {0: alpha, 1: clear, 2: glow})
     add.node("ShaderNodeOutputMaterial", {"Surface": shader.outputs[0]})
     splat_nodes.light_nothing(material)
     return material
+
+
+def _color_inputs(mix: bpy.types.Node) -> list[int]:
+    """Where a mix node of colours has its factor and its two colours: Blender 5.2 has no inputs of other types there."""
+    factor = next(i for i, s in enumerate(mix.inputs) if s.type == "VALUE")
+    return [factor, *(i for i, s in enumerate(mix.inputs) if s.type == "RGBA")]
 
 
 def _gaussian() -> bpy.types.Image:

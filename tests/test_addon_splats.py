@@ -1,8 +1,11 @@
 """Splats in Blender: which are kept, what the nodes draw, classes, cutting, light, cards, and a picture beside our own."""
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
+import torch
 
 import addon  # before bpy
 import small_scene
@@ -199,6 +202,48 @@ def test_cards_are_a_mesh_that_needs_no_nodes():
     assert obj.hide_viewport and obj.earthcrafter_splats.viewport == "POINTS"
     visibility.set_hidden(collection, sem.ROAD, True)
     assert len(drawn(made)) == (left & (splats.class_id != sem.ROAD)).sum()
+
+
+def test_exported_cards_are_unlit_with_colours_and_the_gaussian(tmp_path):
+    import json
+    import struct
+
+    import addon_utils
+
+    collection, _ = place_of(some_splats())
+    ops.bake_splat_cards()
+    made = next(o for o in collection.objects if o.get("earthcrafter_kind") == cards.CARDS)
+    made.select_set(True)
+    addon_utils.enable("io_scene_gltf2")
+    bpy.ops.export_scene.gltf(filepath=str(tmp_path / "cards.glb"), use_selection=True)
+    data = (tmp_path / "cards.glb").read_bytes()
+    document = json.loads(data[20:20 + struct.unpack_from("<I", data, 12)[0]])
+    (material,), (primitive,) = document["materials"], document["meshes"][0]["primitives"]
+    assert material["alphaMode"] == "BLEND" and "KHR_materials_unlit" in material["extensions"]
+    assert "baseColorTexture" in material["pbrMetallicRoughness"] and len(document["images"]) == 1
+    assert document["accessors"][primitive["attributes"]["COLOR_0"]]["type"] == "VEC4"
+
+
+def test_cycles_draws_what_our_rasteriser_draws(tmp_path):
+    sys.path.insert(0, str(addon.ROOT))
+    from benchmarks import splats_render
+    from earthcrafter_core.convert.files import write_splats
+    from earthcrafter_core.render.image import psnr, render_splats
+
+    _, splats, _ = small_scene.scene()
+    write_splats(tmp_path / "splats.ply", splats)
+    place_of(splats, tmp_path)
+    splats_render.dress(bpy.context.scene, samples=4)
+    camera = splats_render.cameras(small_scene.SIZE, 320)["oblique"]
+    splats_render.blender_camera(bpy.context.scene, camera)
+    theirs = splats_render.picture_of(bpy.context.scene, tmp_path / "cycles.png")
+    ours = render_splats(splats, camera, splats_render.BACKGROUND).astype(np.float32) / 255
+    value = float(psnr(torch.from_numpy(ours), torch.from_numpy(theirs.copy())))
+    assert value >= 28
+    obj = display.splats_of(result_import.places(bpy.context.scene)[0])
+    obj.earthcrafter_splats.size = 0.5
+    theirs = splats_render.picture_of(bpy.context.scene, tmp_path / "half.png")
+    assert float(psnr(torch.from_numpy(ours), torch.from_numpy(theirs.copy()))) < value - 6  # the measure tells
 
 
 def test_more_or_fewer_are_read_again_from_the_folder(tmp_path):
