@@ -3,23 +3,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
 
 from ..convert.mesh import build_mesh
+from ..scene import classes as sem
 from ..scene.splats import Splats
 from ..scene.voxels import VoxelScene
 from .buildings import building_parts
-from .columns import columns_of
+from .columns import WATER_IDS, Columns, columns_of
 from .crowns import crown_parts
 from .decks import deck_parts
 from .options import MeshOptions
 from .place import Part, PlaceMesh
 from .plants import find_plants
+from .sheet_height import SheetHeight
 from .surface import surface_part
 from .terrain import terrain_parts
 from .texture import texture_place
 
 Told = Callable[[str, float, int, int], None]
 """step, seconds, triangles before and after it"""
+
+PLACES = 20_000  # whose height is looked up at a time
 
 
 def build_place(voxels: VoxelScene, splats: Splats, options: MeshOptions | None = None,
@@ -35,21 +42,24 @@ def build_place(voxels: VoxelScene, splats: Splats, options: MeshOptions | None 
     options = options or MeshOptions()
     clock = _Clock(told, check)
     columns = columns_of(voxels, splats)
-    plants = find_plants(columns, splats)
-    clock.done("plants", 0, 0)
     if options.style == "surface":
+        plants = find_plants(columns, splats, check)
+        clock.done("plants", 0, 0)
         surface = surface_part(build_mesh(voxels, splats, check))
         clock.done("surface", 0, len(surface.faces))
         place = PlaceMesh([surface], {}, plants)
     else:
-        parts: list[Part] = []
-        for step, make in (("terrain", lambda: terrain_parts(columns, splats, check)),
-                           ("decks", lambda: deck_parts(columns, splats, check)),
-                           ("buildings", lambda: building_parts(columns, splats, check)),
-                           ("crowns", lambda: crown_parts(plants, columns, splats, check))):
-            parts += (made := make())
-            clock.done(step, 0, sum(len(part.faces) for part in made))
-        before = sum(len(part.faces) for part in parts)
+        parts = terrain_parts(columns, splats, check)
+        clock.done("terrain", 0, _triangles(parts))
+        parts += (decks := deck_parts(columns, splats, check))
+        clock.done("decks", 0, _triangles(decks))
+        columns = _on_terrain(columns, parts[0], check)
+        parts += (buildings := building_parts(columns, splats, check))
+        clock.done("buildings", 0, _triangles(buildings))
+        plants = find_plants(columns, splats, check)
+        parts += (crowns := crown_parts(plants, columns, splats, check))
+        clock.done("plants", 0, _triangles(crowns))
+        before = _triangles(parts)
         parts, textures = texture_place(parts, splats, columns, options, check)
         place = PlaceMesh(parts, textures, plants)
         clock.done("textures", before, place.triangles())
@@ -59,6 +69,22 @@ def build_place(voxels: VoxelScene, splats: Splats, options: MeshOptions | None 
         place = fit_budget(place, options.triangles, check)
         clock.done("budget", before, place.triangles())
     return place
+
+
+def _on_terrain(columns: Columns, terrain: Part, check: Callable[[], None]) -> Columns:
+    """The columns with the ground of the terrain's sheet: smooth, with its shores, and what stands on it begins there."""
+    middle = columns.origin + (np.argwhere(np.ones(columns.shape, bool)) + 0.5) * columns.cell
+    sheet, heights = SheetHeight(terrain.vertices, terrain.faces), []
+    for start in range(0, len(middle), PLACES):
+        heights.append(sheet.at(middle[start:start + PLACES]))
+        check()
+    height = np.concatenate(heights).reshape(columns.shape)
+    ground = np.where(np.isnan(height) | sem.is_in(columns.cover, WATER_IDS), columns.ground, height)
+    return replace(columns, ground=ground, top=np.where(columns.above > 0, np.maximum(columns.top, ground), ground))
+
+
+def _triangles(parts: list[Part]) -> int:
+    return sum(len(part.faces) for part in parts)
 
 
 class _Clock:
