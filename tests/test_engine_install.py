@@ -322,7 +322,7 @@ def test_the_pinned_list_agrees_with_the_project_and_holds_what_the_engine_impor
                 imported |= {a.name.split(".")[0] for a in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 imported.add((node.module or "").split(".")[0])
-    packages = {"PIL": "pillow", "pxr": "usd-core", "rpack": "rectangle-packer"}
+    packages = {"PIL": "pillow", "pxr": "usd-core"}
     third = {packages.get(n, n) for n in imported if n not in sys.stdlib_module_names and n != "earthcrafter_core"}
     assert third - optional <= set(engine)
 
