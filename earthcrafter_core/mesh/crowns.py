@@ -18,6 +18,7 @@ ROOT = 0.15  # metres that a plant reaches into the ground
 BARK = np.array([116.0, 101.0, 84.0])  # sRGB
 OWN = 0.55  # share of a corner's colour that the surfels near it give; the rest is the plant's mean
 NEAR = 6  # surfels that colour a corner
+GRAZING = 0.1  # least cosine, nearly, between the normals of a corner and of its face
 LIGHT = (0.45, 1.3)  # factors on the colour where no sky is seen and where all of it is
 CHUNK = 200  # plants that are made at a time
 
@@ -95,7 +96,10 @@ def _ground(places: np.ndarray, columns: Columns | None) -> np.ndarray:
 
 
 def _normals(place: np.ndarray, model: Form) -> np.ndarray:
-    """Unit normals of corners, float32 [N, F, 3, 3]: the mean over the faces at a vertex that are of one smooth group."""
+    """Unit normals of corners, float32 [N, F, 3, 3]: the mean over the faces at a vertex that are of one smooth group.
+
+    In sharp folds, where the mean lies behind a face, it is lifted before that face: none is shaded from behind.
+    """
     a, b, c = np.moveaxis(place[:, model.faces], 2, 0)
     normal = np.cross(b - a, c - a)  # [N, F, 3], longer where the face is larger
     key = model.faces.astype(np.int64) + model.group[:, None] * len(model.vertices)  # [F, 3]
@@ -104,8 +108,14 @@ def _normals(place: np.ndarray, model: Form) -> np.ndarray:
     gather = np.zeros((len(keys), len(model.faces)))
     gather[slot, np.arange(len(model.faces))[:, None]] = 1
     smooth = np.einsum("kf,nfc->nkc", gather, normal)
-    smooth /= np.maximum(np.linalg.norm(smooth, axis=-1, keepdims=True), 1e-12)
-    return smooth[:, slot].astype(np.float32)
+    smooth = _unit(smooth)[:, slot]
+    own = _unit(normal)[:, :, None]
+    before = (smooth * own).sum(-1, keepdims=True)
+    return _unit(smooth + np.maximum(GRAZING - before, 0) * own).astype(np.float32)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
 def _joined(class_id: int, count: int, pieces: list[tuple[np.ndarray, ...]]) -> Part:
