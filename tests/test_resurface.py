@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from earthcrafter_core.data.resurface import framed_shell, surfaces_of
 from earthcrafter_core.data.roofs import regular_roof
 from earthcrafter_core.scene import classes as sem
+from earthcrafter_core.scene.voxels import GROUND_INDEX
 
 
 def keys(coords) -> set[tuple[int, ...]]:
@@ -155,3 +156,13 @@ def test_large_roofs_become_terraces_and_what_fits_nothing_stays():
     assert len(np.unique(made)) == 2 and np.abs(made - true)[:, 3:-3].mean() < 0.3
     wild = np.random.default_rng(2).uniform(3, 20, (10, 10))
     assert regular_roof(wild, np.ones((10, 10), bool), sem.HOUSE) is None
+
+
+def test_ground_is_not_taken_from_the_walls_of_a_tower():
+    rows, cols = (a.ravel() for a in np.mgrid[:16, :16])
+    flat = np.stack([cols, 15 - rows, np.full(256, GROUND_INDEX)], 1)
+    wall = np.stack([np.full(9, 7), np.full(9, 7), np.arange(4, 13) + GROUND_INDEX], 1)  # a column of it was taken for soil
+    coords = np.concatenate([flat, wall])
+    class_id = np.concatenate([np.full(256, sem.LAWN), np.full(9, sem.SOIL)]).astype(np.uint8)
+    made = surfaces_of(coords, class_id, np.full((16, 16), sem.LAWN, np.uint8))
+    assert np.abs(made.ground).max() < 0.3

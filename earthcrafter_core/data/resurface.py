@@ -17,6 +17,7 @@ from .classify import smooth_planar
 from .roofs import neighbours, regular_roof
 from .shell import Shell, Surfaces, build_shell
 
+HIGHEST_GROUND = 3.0  # metres from the smooth relief: ground further up or down is a wall of something else
 LOWEST_ROOF, LOWEST_CROWN = 2.2, 1.5  # metres: what is lower on a painted building or tree is a hole
 TALLEST_CROWN = 42.0  # metres: what is higher beside a tower was meant for the tower
 SLENDER = 8.0, 3.0  # metres, and metres for each cell that a group of trees is wide: what is higher likewise
@@ -47,7 +48,7 @@ def surfaces_of(coords: np.ndarray, class_id: np.ndarray, painted: np.ndarray, v
         out = column_tops(coords[mask], shape, voxel_size)
         return np.where(np.isinf(out), np.nan, out)
 
-    soil = sem.is_in(class_id, sem.GROUND_IDS)
+    soil = sem.is_in(class_id, sem.GROUND_IDS) & (np.abs(height) <= HIGHEST_GROUND)
     ground = highest(soil)
     cover = np.zeros(shape, np.uint8)
     top_soil = soil & (height == ground[column])
