@@ -35,7 +35,7 @@ class SplatDisplay(bpy.types.PropertyGroup):
         name="Render", items=_FORMS, default=DISCS, update=_changed, description="What the splats are in renders")
     light: EnumProperty(  # type: ignore[valid-type]
         name="Light", default=CAPTURED, update=_changed, description="Where the splats' colours come from",
-        items=[(CAPTURED, "As Captured", "They glow in the colours that were generated, whatever the lights are"),
+        items=[(CAPTURED, "Captured", "They glow in the colours that were generated, whatever the lights are"),
                (LIT, "Relit", "The scene's lights and sky shine on them: their colour is a base colour, their normals count")])
     size: FloatProperty(  # type: ignore[valid-type]
         name="Size", default=1.0, min=0.0, max=10.0, soft_min=0.25, soft_max=3.0, update=_changed,

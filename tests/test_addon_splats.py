@@ -87,6 +87,18 @@ def test_a_cap_keeps_the_same_share_of_every_cell_and_there_what_covers_most():
     assert np.array_equal(arrays.most_important(splats, len(splats)), np.arange(len(splats)))
 
 
+def test_splats_that_are_kept_grow_to_cover_what_all_do():
+    splats = some_splats()
+    kept = arrays.most_important(splats, len(splats) // 2)
+    made, every = arrays.splat_arrays(splats, kept), arrays.splat_arrays(splats, np.arange(len(splats)))
+
+    def covered(a):
+        return (a.attributes[arrays.OPACITY] * a.attributes[arrays.SCALE][:, :2].prod(1)).sum(dtype=float)
+
+    assert covered(made) == pytest.approx(covered(every), rel=1e-4)
+    assert np.allclose(every.attributes[arrays.SCALE][:, :2], np.exp(splats.log_scale))
+
+
 def test_discs_are_squares_in_the_surface_and_points_are_as_wide():
     splats = some_splats()
     _, obj = place_of(splats)

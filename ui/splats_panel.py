@@ -25,17 +25,15 @@ class EARTHCRAFTER_PT_splats(SidebarPanel, bpy.types.Panel):
         """Form, light, number, cut, cards."""
         layout, place = self.layout, shown_place(context.scene)
         obj = splat_display.splats_of(place)
-        row = layout.row()
-        row.label(text=place.name, icon="OUTLINER_COLLECTION")
-        button = row.operator("earthcrafter.show_part", text="Show" if obj.hide_viewport else "Shown",
-                              depress=not obj.hide_viewport, icon="HIDE_ON" if obj.hide_viewport else "HIDE_OFF")
-        button.kind, button.collection = SPLATS, place.name
+        if obj.hide_viewport:
+            button = layout.operator("earthcrafter.show_part", text="Show Splats", icon="HIDE_OFF")
+            button.kind, button.collection = SPLATS, place.name
         row = layout.row()
         if splat_reading.is_reading(place.name):
             row.label(text="Reading splats...", icon="SORTTIME")
         else:
             row.label(text=f"{obj.get(SHOWN, 0):,} of {obj.get(TOTAL, 0):,} shown")
-            row.operator("earthcrafter.set_splat_cap", text="Change").collection = place.name
+            row.operator("earthcrafter.set_splat_cap", text="", icon="OPTIONS").collection = place.name
         settings = obj.earthcrafter_splats
         column = layout.column()
         column.use_property_split, column.use_property_decorate = True, False
