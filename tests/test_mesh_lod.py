@@ -86,6 +86,16 @@ def test_a_kerb_stays_a_kerb():
     assert np.abs(line[:, 1] - (10 + 2 * np.sin(line[:, 0] / 6))).max() < 1e-9 and len(line) < 60
 
 
+def test_a_line_ends_where_what_it_parts_changes():
+    """A lake's edge leaves the shore: no corner of the ground moves along it onto one that is the lake's alone."""
+    ground = shapes.terrain(16)
+    v = np.concatenate([ground.vertices, ground.vertices[[8 * 17 + 4]] + [0, 0, 5]])
+    lake = np.array([[8 * 17 + 8, 9 * 17 + 8, len(v) - 1]])  # shares one edge with the ground
+    faces, kept = collapsed(v, np.concatenate([ground.faces, lake]), np.repeat([0, 1], [len(ground.faces), 1]), 4)
+    assert (faces[kept < len(ground.faces)] < len(ground.vertices)).all()
+    assert len(faces) < 60 and len(ground.faces) in kept
+
+
 def test_a_closed_body_stays_closed():
     v, f = shapes.ball((0, 0, 0), 3, rings=24, around=40)
     fine = shapes.part("a", "crown", sem.BROADLEAF, v, f, solid=True)
@@ -131,6 +141,15 @@ def test_buildings_become_boxes():
         assert step.uv.shape == (len(step.faces), 3, 2) and 0 <= step.uv.min() and step.uv.max() <= part.uv.max()
     plain = shapes.house(3, (0, 0, 0), (5, 5, 5))
     assert simpler(plain, 2) is plain  # a box is as simple as it gets
+
+
+def test_boxes_that_touch_along_an_edge_are_no_solid():
+    pieces = [shapes.box_corners((0, 0, 0), (5, 5, 4)), shapes.box_corners((5, 5, 0), (9, 9, 4)),
+              np.array([[4, 4, 0], [6, 4, 0], [6, 6, 0], [4, 6, 0], [4, 4, 2], [6, 4, 2], [6, 6, 2], [4, 6, 2.0]])]
+    part = shapes.part("house_001", "building", sem.HOUSE, *united(pieces), solid=True, convex=pieces)
+    apart = replace(part, convex=pieces[:2])  # without what joins them
+    assert len(united(pieces[:2])[1]) < len(part.faces)
+    assert simpler(apart, 1) is apart and simpler(apart, 2) is apart
 
 
 def test_a_gable_becomes_a_box_of_its_volume():

@@ -11,9 +11,8 @@ from scipy.spatial import cKDTree
 
 from .sheet_height import SheetHeight
 from .place import BUILDING, CROWN, DECK, TERRAIN, WATER, Part, PlaceMesh
-from .topology import Edges, edges_of, face_normals, joined, pieces, pinches, volumes
+from .topology import Edges, edges_of, face_normals, joined, pieces, pinches, volumes, welded
 
-SAME_PLACE = 1e-5  # metres
 ON_BORDER = 1e-3  # metres: edges so near the outer border of the terrain are its border
 DEGENERATE_AREA, DEGENERATE_HEIGHT = 1e-6, 1e-3  # square metres, metres
 SLIVER_HEIGHT = 0.01  # metres
@@ -84,8 +83,9 @@ def report(part: Part, ground: SheetHeight | None = None) -> Report:
     """Check one part; without the ground, neither floating bodies nor the shores of water are looked for."""
     if not len(part.faces):
         return Report()
-    part = _welded(part)
-    edges = edges_of(part.faces)
+    vertices, faces = welded(part.vertices, part.faces)
+    part = replace(part, vertices=vertices, faces=faces)
+    edges = edges_of(faces)
     normal, area = face_normals(part.vertices, part.faces)
     count, piece = pieces(part.faces)
     height = _heights(part, area)
@@ -99,12 +99,6 @@ def report(part: Part, ground: SheetHeight | None = None) -> Report:
         slivers=int((height < SLIVER_HEIGHT).sum()),
         floating=_floating(part, ground, piece, count) if ground and part.kind in (BUILDING, DECK, CROWN) else 0,
         walls=walls, upright=upright, roofs=roofs, planar=planar)
-
-
-def _welded(part: Part) -> Part:
-    """The part with one vertex at each place."""
-    vertices, index = np.unique(np.rint(part.vertices / SAME_PLACE), axis=0, return_inverse=True)
-    return replace(part, vertices=vertices * SAME_PLACE, faces=index.ravel()[part.faces])
 
 
 def in_side(ends: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ def collapsed(vertices: np.ndarray, faces: np.ndarray, group: np.ndarray, target
     origin = vertices.mean(0)
     edges = edges_of(faces)
     line = _lines(vertices, faces, group, edges, crease)
-    moving = start(vertices - origin, faces, line[edges.of_face], _kinds(vertices, edges, line),
+    moving = start(vertices - origin, faces, line[edges.of_face], _kinds(vertices, group, edges, line),
                    _quadrics(vertices - origin, faces, edges, line))
     check()
     left = len(faces)
@@ -64,10 +64,16 @@ def _lines(vertices: np.ndarray, faces: np.ndarray, group: np.ndarray, edges: Ed
     return line
 
 
-def _kinds(vertices: np.ndarray, edges: Edges, line: np.ndarray) -> np.ndarray:
+def _kinds(vertices: np.ndarray, group: np.ndarray, edges: Edges, line: np.ndarray) -> np.ndarray:
     """FREE, LINE or LOCKED for each vertex, int8 [V]."""
     count = np.bincount(edges.ends[line].ravel(), minlength=len(vertices))
     kind = np.select([count == 0, count == 2], [FREE, LINE], LOCKED).astype(np.int8)
+    between = _between(group, edges)[line]
+    low, high = np.full(len(vertices), np.inf), np.full(len(vertices), -np.inf)
+    for end in edges.ends[line].T:
+        np.minimum.at(low, end, between)
+        np.maximum.at(high, end, between)
+    kind[(kind == LINE) & (low != high)] = LOCKED  # the line changes there: one of three surfaces ends
     border = edges.ends[edges.count == 1]
     if len(border):  # of each vertex on an open border: the sum of the directions to its neighbours there is 0 where straight
         way = vertices[border[:, 1], :2] - vertices[border[:, 0], :2]
@@ -77,6 +83,15 @@ def _kinds(vertices: np.ndarray, edges: Edges, line: np.ndarray) -> np.ndarray:
         on_border = np.bincount(border.ravel(), minlength=len(vertices)) == 2
         kind[on_border & (np.linalg.norm(turn, axis=1) > CORNER)] = LOCKED
     return kind
+
+
+def _between(group: np.ndarray, edges: Edges) -> np.ndarray:
+    """A number float64 [E] for each edge that is the same where faces of the same groups meet."""
+    of_group = np.random.default_rng(0).random(int(group.max()) + 1)
+    out = np.zeros(len(edges.ends))
+    order = np.argsort(np.repeat(group, 3), kind="stable")  # sums in the order of the groups: equal ones are equal bit by bit
+    np.add.at(out, edges.of_face.ravel()[order], np.repeat(of_group[group], 3)[order])
+    return out
 
 
 def _quadrics(vertices: np.ndarray, faces: np.ndarray, edges: Edges, line: np.ndarray) -> np.ndarray:

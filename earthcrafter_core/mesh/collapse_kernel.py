@@ -4,10 +4,13 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from .kernel import KERNEL, SMALL
+
 FREE, LINE, LOCKED = 0, 1, 2
 NEVER = np.inf
 TURN = 0.3  # least cosine between a face's normals before and after
-DOWN = -0.005  # least z of the normal of faces that did not look down before
+DOWN = -0.005  # least z of the normal of faces that did not look down; others up to OVERHANG may not look down more than before
+OVERHANG = -0.2
 THIN = 0.03  # height of a face as a share of its longest side: collapses that make thinner ones are refused
 SHORT_FIRST = 1e-6  # of the squared length, by which short edges go first where all is flat
 
@@ -50,7 +53,7 @@ def faces_of(moving: Moving) -> np.ndarray:
     return moving[1]["vertex"].reshape(-1, 4)[:, :3].copy()
 
 
-@numba.njit(cache=True)
+@numba.njit(**KERNEL)
 def run(m, target, most, steps):
     """Make up to `steps` moves whose mean square error is at most `most`, until `target` faces are left; how many are."""
     vertex, _, _, heap, counts = m
@@ -71,7 +74,7 @@ def run(m, target, most, steps):
     return counts[1]
 
 
-@numba.njit(cache=True)
+@numba.njit(**KERNEL)
 def _begin(m):
     vertex, corner, _, _, _ = m
     for c in range(len(corner)):
@@ -87,7 +90,7 @@ def _begin(m):
             _weigh(m, v)
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _there(m, c):
     """The corner c, or the first after it in its vertex's list whose face is not gone; -1 at the end."""
     _, corner, _, _, _ = m
@@ -96,13 +99,13 @@ def _there(m, c):
     return c
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _after(c):
     """The face's next corner."""
     return c + 1 if c & 3 < 2 else c - 2
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _weigh(m, v):
     """Find the best move of a vertex and its place in the heap."""
     vertex, corner, _, _, _ = m
@@ -130,7 +133,7 @@ def _weigh(m, v):
         _put(m, v)
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _error(m, v, u):
     """What moving v onto u costs: squared distances from the planes of both to u, by area, and a little more where it is
     farther; and the larger of the two mean squares, for what is small must not vanish in the mean."""
@@ -147,7 +150,7 @@ def _error(m, v, u):
     return cost, worst
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _linked(m, v, u):
     """Whether the surface stays one: v and u have no common neighbours but those of their common faces (link condition), and no
     two lines become one."""
@@ -183,7 +186,7 @@ def _linked(m, v, u):
     return shared > 0 and common == shared
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _cross(a, b, c):
     """Normal of a triangle, as long as twice its area; that length; the squared length of its longest side."""
     ux, uy, uz = b.x - a.x, b.y - a.y, b.z - a.z
@@ -194,7 +197,7 @@ def _cross(a, b, c):
     return x, y, z, np.sqrt(x * x + y * y + z * z), longest
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _fits(m, v, u):
     """Whether no face that stays turns over or becomes a sliver when v moves onto u."""
     vertex, corner, _, _, _ = m
@@ -205,7 +208,7 @@ def _fits(m, v, u):
         if a != u and b != u:
             ox, oy, oz, before, was = _cross(vertex[v], vertex[a], vertex[b])
             nx, ny, nz, after, longest = _cross(vertex[u], vertex[a], vertex[b])
-            if after <= 0 or (oz >= 0 and nz < DOWN * after):
+            if after <= 0 or (oz > OVERHANG * before and nz * before < min(DOWN * before, oz) * after):
                 return False
             if ox * nx + oy * ny + oz * nz < TURN * before * after:
                 return False
@@ -215,7 +218,7 @@ def _fits(m, v, u):
     return True
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _move(m, v, u):
     """Move v onto u: their common faces go, the others of v become u's."""
     vertex, corner, quadric, _, _ = m
@@ -251,7 +254,7 @@ def _move(m, v, u):
         c = _there(m, corner[c].following)
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _drop(m, c, other, third, line):
     """Take away the face with the corners c, other (at the goal) and third; `line`: whether its edge from third to one of them
     was one, so that the edge that both become is."""
@@ -272,7 +275,7 @@ def _drop(m, c, other, third, line):
     counts[1] -= 1
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _put(m, v):
     """Set a vertex's place in the heap to its cost."""
     vertex, _, _, heap, counts = m
@@ -283,7 +286,7 @@ def _put(m, v):
     _sink(m, _rise(m, vertex[v].place))
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _take(m, v):
     """Take a vertex out of the heap, where it is in it."""
     vertex, _, _, heap, counts = m
@@ -299,7 +302,7 @@ def _take(m, v):
         _sink(m, _rise(m, i))
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _before(m, i, j):
     """Whether the vertex at i comes before that at j; equal costs by number, for the same result everywhere."""
     vertex, _, _, heap, _ = m
@@ -307,14 +310,14 @@ def _before(m, i, j):
     return vertex[a].cost < vertex[b].cost or (vertex[a].cost == vertex[b].cost and a < b)
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _swap(m, i, j):
     vertex, _, _, heap, _ = m
     heap[i], heap[j] = heap[j], heap[i]
     vertex[heap[i]].place, vertex[heap[j]].place = i, j
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _rise(m, i):
     while i > 0 and _before(m, i, (i - 1) // 2):
         _swap(m, i, (i - 1) // 2)
@@ -322,7 +325,7 @@ def _rise(m, i):
     return i
 
 
-@numba.njit(cache=True)
+@numba.njit(**SMALL)
 def _sink(m, i):
     _, _, _, _, counts = m
     while True:

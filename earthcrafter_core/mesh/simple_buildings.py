@@ -9,6 +9,7 @@ from manifold3d import Manifold
 from .look import with_form
 from .place import Part
 from .solids import united
+from .topology import edges_of, welded
 
 SHARES = (1.0, 0.95, 0.8)  # of the volume that the pieces must hold, by step
 
@@ -25,8 +26,8 @@ def simpler(part: Part, step: int) -> Part:
     if step >= 2:
         pieces = [_box(piece, part.attributes.get("angle", 0.0)) for piece in pieces]
     vertices, faces = united(pieces)
-    if not 0 < len(faces) < len(part.faces):
-        return part
+    if not 0 < len(faces) < len(part.faces) or (edges_of(welded(vertices, faces)[1]).count != 2).any():
+        return part  # nothing is won, or boxes touch along an edge only
     return replace(with_form(part, vertices, faces), convex=pieces)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+SAME_PLACE = 1e-5  # metres
+
 
 @dataclass
 class Edges:
@@ -38,6 +40,12 @@ def edges_of(faces: np.ndarray) -> Edges:
     size = int(faces.max(initial=0)) + 1
     key, of_face, count = np.unique(low * size + high, return_inverse=True, return_counts=True)
     return Edges(np.stack(np.divmod(key, size), 1), of_face.reshape(-1, 3), begin < end, count)
+
+
+def welded(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same triangles with one vertex at each place (to SAME_PLACE): vertices float64 [W, 3] and faces int64 [F, 3]."""
+    spots, index = np.unique(np.rint(vertices / SAME_PLACE), axis=0, return_inverse=True)
+    return spots * SAME_PLACE, index.ravel()[faces]
 
 
 def joined(pairs: np.ndarray, count: int) -> tuple[int, np.ndarray]:
