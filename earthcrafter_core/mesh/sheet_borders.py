@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numba
 import numpy as np
-from numba import njit
 from shapely import STRtree, linestrings
 
+from .kernel import SMALL
 from .sheet_labels import OUTSIDE_LABEL
 from .sheet_smoothing import smoothed
 
@@ -128,7 +129,7 @@ def _incident(edges: np.ndarray, count: int) -> np.ndarray:
     return out
 
 
-@njit(cache=True)
+@numba.njit(**SMALL)
 def _traced(edges: np.ndarray, incident: np.ndarray, node: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Lines between nodes (places where not two edges meet, or `node`), then closed ones: vertices, start of each line,
     whether its first edge points along it, and that edge."""
@@ -194,7 +195,7 @@ def _thinned(graph: _Graph, place: np.ndarray, height: Callable[[np.ndarray], np
     return Borders(points, edges, graph.line_left[where], graph.line_right[where]), np.column_stack([low, high])[owner]
 
 
-@njit(cache=True)
+@numba.njit(**SMALL)
 def _douglas_peucker(p: np.ndarray, start: np.ndarray, keep: np.ndarray, tolerance: float, closest: float) -> np.ndarray:
     """Which points of lines p[start[k]:start[k + 1]] stay, bool [N]; those to keep do, unless they lie too close together."""
     kept = keep.copy()

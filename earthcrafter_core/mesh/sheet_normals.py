@@ -1,8 +1,10 @@
 """Normals of corners: smooth within a surface, split at edges that bend sharply."""
 from __future__ import annotations
 
+import numba
 import numpy as np
-from numba import njit
+
+from .kernel import SMALL
 
 CREASE = np.cos(np.radians(40.0))
 
@@ -25,7 +27,7 @@ def corner_normals(vertices: np.ndarray, faces: np.ndarray, crease: float = CREA
     return _summed(normal, angle.ravel(), order, start, crease).reshape(-1, 3, 3).astype(np.float32)
 
 
-@njit(cache=True)
+@numba.njit(**SMALL)
 def _summed(normal: np.ndarray, angle: np.ndarray, order: np.ndarray, start: np.ndarray, crease: float) -> np.ndarray:
     out = np.zeros((len(order), 3))
     for v in range(len(start) - 1):

@@ -6,10 +6,11 @@ averaged and brought back among the grid's corners, then all is rounded without 
 """
 from __future__ import annotations
 
+import numba
 import numpy as np
-from numba import njit
 
 from ..scene import classes as sem
+from .kernel import SMALL
 from .sheet_labels import LEVEL_OF, OUTSIDE_LABEL, RANK
 
 TUBE = 0.84  # half cells that a line may leave the grid's border
@@ -112,7 +113,7 @@ def _curved(place: np.ndarray, grid: np.ndarray, around: np.ndarray) -> np.ndarr
     return place + (off * normal).sum(1, keepdims=True) * normal * _averaged(bent, around, BEND_REACH)
 
 
-@njit(cache=True)
+@numba.njit(**SMALL)
 def _averaged(values: np.ndarray, around: np.ndarray, rounds: int) -> np.ndarray:
     """Values [V, K] after rounds of averaging with their neighbours in the line."""
     out = values.copy()
@@ -141,7 +142,7 @@ def _ahead(around: np.ndarray, side: int, steps: int) -> np.ndarray:
     return here
 
 
-@njit(cache=True)
+@numba.njit(**SMALL)
 def _taut(grid: np.ndarray, around: np.ndarray, room: np.ndarray, rounds: int) -> np.ndarray:
     """Places [V, 2] after rounds of moving each between its neighbours, within its room."""
     out = grid.copy()
@@ -155,7 +156,7 @@ def _taut(grid: np.ndarray, around: np.ndarray, room: np.ndarray, rounds: int) -
     return out
 
 
-@njit(cache=True)
+@numba.njit(**SMALL)
 def _rounded(place: np.ndarray, grid: np.ndarray, around: np.ndarray, room: np.ndarray, rounds: np.ndarray,
              steps: tuple[float, float]) -> np.ndarray:
     """Places [V, 2] after each vertex's rounds of a step towards the middle of its neighbours and one back, within its room."""

@@ -1,11 +1,13 @@
 """Triangles of points in the plane that keep given edges: Delaunay's (Qhull), then edges enforced by flips (Sloan 1993)."""
 from __future__ import annotations
 
+import numba
 import numpy as np
-from numba import njit
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import Delaunay
+
+from .kernel import SMALL
 
 FLAT = 1e-9  # square metres: triangles of less area at the hull are rounding
 
@@ -66,18 +68,18 @@ def _doubled_area(p: np.ndarray) -> np.ndarray:
     return d[:, 0] * e[:, 1] - d[:, 1] * e[:, 0]
 
 
-@njit(cache=True)
+@numba.njit(**SMALL)
 def _turn(p: np.ndarray, a: int, b: int, c: int) -> float:
     """Twice the area of a, b, c: positive when counter-clockwise."""
     return (p[b, 0] - p[a, 0]) * (p[c, 1] - p[a, 1]) - (p[b, 1] - p[a, 1]) * (p[c, 0] - p[a, 0])
 
 
-@njit(cache=True)
+@numba.njit(**SMALL)
 def _slot(row: np.ndarray, value: int) -> int:
     return 0 if row[0] == value else (1 if row[1] == value else 2)
 
 
-@njit(cache=True)
+@numba.njit(**SMALL)
 def _flip(tri: np.ndarray, beside: np.ndarray, at: np.ndarray, t: int, k: int) -> int:
     """Turn the edge of t opposite its corner k; returns the other triangle. Both then hold the new edge."""
     u = beside[t, k]
@@ -97,7 +99,7 @@ def _flip(tri: np.ndarray, beside: np.ndarray, at: np.ndarray, t: int, k: int) -
     return u
 
 
-@njit(cache=True)
+@numba.njit(**SMALL)
 def _enforced(p: np.ndarray, tri: np.ndarray, beside: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Flip until the triangulation holds the edges, in place; the rows of those that it cannot hold."""
     at = np.full(len(p), -1, np.int64)
@@ -138,7 +140,7 @@ def _enforced(p: np.ndarray, tri: np.ndarray, beside: np.ndarray, edges: np.ndar
     return failed[:count]
 
 
-@njit(cache=True)
+@numba.njit(**SMALL)
 def _with_edge(tri: np.ndarray, beside: np.ndarray, at: np.ndarray, v: int, w: int) -> tuple[int, int]:
     """A triangle with the inner edge v, w, and its corner opposite to it; (-1, -1) where there is none."""
     for direction in (1, 2):  # around v one way, then, if a border stops that, the other
@@ -154,7 +156,7 @@ def _with_edge(tri: np.ndarray, beside: np.ndarray, at: np.ndarray, v: int, w: i
     return -1, -1
 
 
-@njit(cache=True)
+@numba.njit(**SMALL)
 def _crossed(p: np.ndarray, tri: np.ndarray, beside: np.ndarray, at: np.ndarray, a: int, b: int, queue: np.ndarray) -> int:
     """The edges between a and b, into `queue`; their number (0: a-b is an edge), -1 where a point lies on the way."""
     if at[a] < 0 or at[b] < 0:
