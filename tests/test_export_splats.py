@@ -143,11 +143,17 @@ def test_spz_refuses_what_it_cannot_hold(tmp_path):
 
 
 def test_our_own_file_keeps_the_class_and_others_do_without(tmp_path):
+    gsply, gaussforge = pytest.importorskip("gsply"), pytest.importorskip("gaussforge")
     splats = export_scene.splats()
-    assert b"property uchar class_id" in splat_bytes(splats)
+    own = tmp_path / "own.ply"
+    own.write_bytes(splat_bytes(splats))
+    assert np.array_equal(read_splats(own).class_id, splats.class_id) and len(np.unique(splats.class_id)) > 1
+    assert np.array_equal(gsply.plyread(str(own)).means, splats.mean)
+    made = gaussforge.GaussForge().convert(own.read_bytes(), "ply", "splat")
+    assert len(made["data"]) == 32 * len(splats)
     write_ply(tmp_path / "a.ply", splats, OURS, ("x east, y north, z up, metres",))
     head = (tmp_path / "a.ply").read_bytes().partition(b"end_header")[0].decode()
-    assert "uchar" not in head and "comment x east, y north, z up, metres\n" in head
+    assert "class_id" not in head and "comment x east, y north, z up, metres\n" in head
 
 
 def test_gltf_splats(tmp_path):

@@ -36,7 +36,7 @@ def write_splats(path: Path, splats: Splats) -> None:
 
 
 def splat_bytes(splats: Splats, class_id: bool = True, comments: tuple[str, ...] = ()) -> bytes:
-    """A file of splats in the 3DGS layout. Some readers take nothing but floats: leave class_id out for them."""
+    """A file of splats in the 3DGS layout; class_id is a float too, for some readers take nothing else."""
     columns: dict[str, np.ndarray] = dict(zip("xyz", splats.mean.T))
     columns |= dict(zip(("nx", "ny", "nz"), splats.normals().T))
     columns |= {f"f_dc_{k}": splats.sh[:, 0, k] for k in range(3)}
@@ -46,7 +46,7 @@ def splat_bytes(splats: Splats, class_id: bool = True, comments: tuple[str, ...]
     columns |= {"scale_0": splats.log_scale[:, 0], "scale_1": splats.log_scale[:, 1],
                 "scale_2": np.full(len(splats), THIN)}
     columns |= {f"rot_{k}": splats.quat[:, k] for k in range(4)}
-    more = {"class_id": (splats.class_id, "u1")} if class_id else {}
+    more = {"class_id": (splats.class_id, "<f4")} if class_id else {}
     return _encode({name: (values, "<f4") for name, values in columns.items()} | more, comments)
 
 
