@@ -15,6 +15,7 @@ from .buildings import building_parts
 from .columns import WATER_IDS, Columns, columns_of
 from .crowns import crown_parts
 from .decks import deck_parts
+from .foliage import NAME, plant_texture
 from .options import MeshOptions
 from .place import Part, PlaceMesh
 from .plants import find_plants
@@ -57,11 +58,14 @@ def build_place(voxels: VoxelScene, splats: Splats, options: MeshOptions | None 
         parts += (buildings := building_parts(columns, splats, check))
         clock.done("buildings", 0, _triangles(buildings))
         plants = find_plants(columns, splats, check)
-        parts += (crowns := crown_parts(plants, columns, splats, check))
+        leaves = plant_texture(plants, options.texels) if options.colours == "texture" and len(plants) else None
+        parts += (crowns := crown_parts(plants, columns, splats, check, texture=leaves))
         clock.done("plants", 0, _triangles(crowns))
         before = _triangles(parts)
         parts, textures = texture_place(parts, splats, columns, options, check)
-        place = PlaceMesh(parts, textures, plants)
+        if leaves is not None:
+            textures[NAME] = leaves.paint(check)
+        place = PlaceMesh(parts, textures, plants, leaves=leaves)
         clock.done("textures", before, place.triangles())
     if options.triangles is not None and place.triangles() > options.triangles:
         before = place.triangles()

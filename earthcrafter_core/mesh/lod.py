@@ -109,7 +109,7 @@ def _crowns(place: PlaceMesh, detail: Detail, check: _Check) -> dict[str, Part]:
     if detail.crowns == 0 or not have:
         return have
     plants = _chosen(place.instances, place.instances.width >= detail.narrowest)
-    made = crown_parts(plants, None, None, check, min(detail.crowns, CROWN_LEVELS - 1))
+    made = crown_parts(plants, None, None, check, min(detail.crowns, CROWN_LEVELS - 1), place.leaves)
     return {part.name: part for part in made if part.name in have and len(part.faces) < len(have[part.name].faces)}
 
 
@@ -176,6 +176,6 @@ def _thinned(place: PlaceMesh, triangles: int, check: _Check) -> PlaceMesh:
     gone = order[:int(np.searchsorted(np.cumsum(cost), spare)) + 1]
     keep = np.setdiff1d(np.arange(len(plants)), gone)
     left = _chosen(plants, keep)
-    made = {part.name: part for part in crown_parts(left, None, None, check, CROWN_LEVELS - 1)}
+    made = {part.name: part for part in crown_parts(left, None, None, check, CROWN_LEVELS - 1, place.leaves)}
     parts = [made.get(part.name, part) for part in place.parts if part.kind != CROWN or part.name in made]
     return replace(place, parts=parts, instances=left)

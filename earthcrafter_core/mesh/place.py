@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..scene.instances import Instances
+
+if TYPE_CHECKING:
+    from .foliage import PlantTexture
 
 TERRAIN, WATER, BUILDING, DECK, CROWN = "terrain", "water", "building", "deck", "crown"
 
@@ -56,12 +59,16 @@ class Texture:
 
 @dataclass
 class PlaceMesh:
-    """A place: its parts, the textures they use, and what stands at points (drawn by the crown parts as well)."""
+    """A place: its parts, the textures they use, and what stands at points (drawn by the crown parts as well).
+
+    leaves: where on the texture "plants" the leaves of these plants and of coarser ones lie; None: crowns have no texture.
+    """
 
     parts: list[Part]
     textures: dict[str, Texture]
     instances: Instances
     about: dict[str, Any] = field(default_factory=dict)
+    leaves: PlantTexture | None = None
 
     def triangles(self) -> int:
         """Triangles of all parts."""
