@@ -31,10 +31,20 @@ def stand_ins(place: bpy.types.Collection) -> dict[int, bpy.types.Object]:
     return {int(obj[class_visibility.STANDS_IN]): obj for obj in result_import.parts(place, KIND)}
 
 
-def source_of(obj: bpy.types.Object) -> str:
-    """Name of the collection whose items a stand-in shows, "" where it is gone."""
+def source_collection(obj: bpy.types.Object) -> bpy.types.Collection | None:
+    """The collection whose items a stand-in shows, None where it is gone."""
     source = get_input(obj.modifiers[GROUP], COLLECTION_INPUT) if GROUP in obj.modifiers else None
-    return source.name if source is not None else ""
+    return source if isinstance(source, bpy.types.Collection) else None
+
+
+def source_of(obj: bpy.types.Object) -> str:
+    """Name of the collection whose items a stand-in shows, as a person reads it; "" where it is gone."""
+    source = source_collection(obj)
+    return _called(source) if source is not None else ""
+
+
+def _called(source: bpy.types.Collection) -> str:
+    return source.name.removeprefix("EarthCrafter ")
 
 
 def replace(place: bpy.types.Collection, class_id: int, source: bpy.types.Collection, fit: str, spacing: float,
@@ -55,7 +65,7 @@ def replace(place: bpy.types.Collection, class_id: int, source: bpy.types.Collec
     items = items_of(source)
     things = scatter_points.things_of(place, class_id, spacing, seed)
     take_back(place, class_id)
-    mesh = _points(things, class_id, source.name)
+    mesh = _points(things, class_id, _called(source))
     if scatter_points.is_ground(class_id):
         chosen = fitted(items, things.size, things.turn, KEEP, seed)
         chosen.scale *= things.size

@@ -14,7 +14,7 @@ from typing import Any
 
 import bpy
 
-from . import class_visibility, result_import
+from . import class_visibility, plain_colours, result_import
 from .earthcrafter_core.errors import BadInput, WriteError
 from .export_formats import Format
 
@@ -31,7 +31,11 @@ def write(chosen: Format, objects: list[bpy.types.Object], folder: Path, name: s
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _temporary(folder) as made:
-            _WRITERS[chosen.name](made / main, objects, fbx_scale)
+            colours = plain_colours.mean_colours(objects)
+            with plain_colours.set_inside(colours):
+                _WRITERS[chosen.name](made / main, objects, fbx_scale)
+            if chosen.suffix.endswith(".glb") and (made / main).is_file():
+                _tidy_glb(made / main, {material.name: list(value) for material, value in colours.items()})
             names = sorted((p.name for p in made.iterdir()), key=lambda entry: entry != main)
             if main not in names:
                 raise BadInput(f"{chosen.label} was not written by Blender's exporter.", "Export another format.")
@@ -79,8 +83,6 @@ def _glb(path: Path, objects: list[bpy.types.Object], _scale: str) -> None:
     with _selected(objects):
         _call(bpy.ops.export_scene.gltf, filepath=str(path), export_format="GLB", use_selection=True, export_apply=True,
               export_extras=True, export_animations=False, export_vertex_color="ACTIVE", export_gn_mesh=True)
-    if path.is_file():
-        _drop_scene_extras(path)
 
 
 def _usd(path: Path, objects: list[bpy.types.Object], _scale: str) -> None:
@@ -142,13 +144,25 @@ def _instances_as_objects(objects: list[bpy.types.Object]) -> Iterator[list[bpy.
         bpy.data.batch_remove(made)
 
 
-def _drop_scene_extras(path: Path) -> None:
-    """Take the scene's own properties out of a .glb: up to Blender 4.5 the exporter writes the add-on's settings there."""
+def _tidy_glb(path: Path, colours: dict[str, list[float]]) -> None:
+    """Mend what Blender's exporter leaves: up to Blender 4.5 it writes the add-on's settings as the scene's properties, it
+    calls every instance by the same name, and what has its colours from instances, without colours at vertices, is white.
+
+    colours: linear RGBA by the name of the material.
+    """
     data = path.read_bytes()
     size, kind = struct.unpack_from("<I4s", data, 12)
     document = json.loads(data[20:20 + size])
+    meshes, materials = document.get("meshes", []), document.get("materials", [])
     for scene in document.get("scenes", []):
         scene.pop("extras", None)
+    for node in document.get("nodes", []):
+        if node.get("name", "").startswith("GN Instance") and "mesh" in node:
+            node["name"] = meshes[node["mesh"]]["name"]
+    coloured = {p.get("material") for mesh in meshes for p in mesh["primitives"] if "COLOR_0" in p["attributes"]}
+    for index, material in enumerate(materials):
+        if material.get("name") in colours and index not in coloured:
+            material.setdefault("pbrMetallicRoughness", {}).setdefault("baseColorFactor", colours[material["name"]])
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     rest = data[20 + size:]

@@ -16,13 +16,16 @@ import small_place
 from earthcrafter_core.export import formats as core_formats
 from earthcrafter_core.export import glb_options
 from earthcrafter_core.export_commands import add_arguments
+from earthcrafter_core.mesh.plants_file import write_plants
+from earthcrafter_core.scene.colour import srgb_to_linear
+from earthcrafter_core.scene.instances import Instances
 from earthcrafter_core.scene.layout import Layout
 
 bpy = pytest.importorskip("bpy")
 addon.enable()
-result_import, exports, export_formats, export_settings, visibility, preferences, scene_export = (
+result_import, exports, export_formats, export_settings, visibility, preferences, scene_export, scatter = (
     addon.part(n) for n in ("result_import", "exports", "export_formats", "export_settings", "class_visibility", "preferences",
-                            "scene_export"))
+                            "scene_export", "scatter"))
 ops = bpy.ops.earthcrafter
 WAIT = {"wait": True}
 
@@ -191,6 +194,38 @@ def test_vertex_colours_are_in_blenders_glb(place, tmp_path):
     assert material["pbrMetallicRoughness"].get("baseColorFactor", [1, 1, 1, 1])[:3] == [1, 1, 1]
     extras = next(n for n in document["nodes"] if n["name"] == "house_001")["extras"]
     assert extras["area"] == 48 and extras["earthcrafter_class"] == 1
+
+
+def base_colour(material):
+    return np.array(next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED").inputs["Base Color"].default_value[:3])
+
+
+@pytest.mark.parametrize("name", ["obj", "fbx", "scene.usd"])
+def test_crowns_are_green_where_vertex_colours_are_not_looked_at(place, tmp_path, name):
+    own = bpy.data.materials["EarthCrafter Broadleaf trees"]
+    before = base_colour(own)
+    ops.export_place(directory=str(tmp_path / "out"), formats={name}, **WAIT)
+    assert np.array_equal(base_colour(own), before), "the scene is as it was"
+    crowns = next(obj for obj in brought_in(name) if obj.name.startswith("broadleaf"))
+    assert np.allclose(base_colour(crowns.data.materials[0]), srgb_to_linear(np.uint8([60, 110, 40])), atol=0.01)
+
+
+@pytest.mark.parametrize("name", list(IMPORTERS))
+def test_the_plants_that_ship_keep_their_colour_and_their_names(place, tmp_path, name):
+    count = 2
+    write_plants(tmp_path / "r" / "plants.npz", Instances(
+        np.array([[13.5, 11.5, 1], [18.5, 11.5, 1.2]]), np.full(count, 6, np.float32), np.full(count, 4, np.float32),
+        np.zeros(count, np.float32), np.full(count, 15, np.uint8), np.tile(np.uint8([[60, 110, 40]]), (count, 1))))
+    ops.replace_class(class_id=15)
+    assert scatter.stand_ins(place)[15].name == "Broadleaf trees by Broadleaf Trees"
+    ops.export_place(directory=str(tmp_path / "out"), formats={name}, **WAIT)
+    came = brought_in(name)
+    trees = [obj for obj in came if "Broadleaf" in obj.data.name and len(obj.data.polygons) > 100]
+    assert len(trees) == count and not [obj for obj in came if obj.name.startswith("GN Instance")]
+    for tree in trees:
+        colours = [base_colour(m) for m in tree.data.materials]
+        assert min(np.abs(c - srgb_to_linear(np.uint8([60, 110, 40]))).max() for c in colours) < 0.02, "the leaves"
+        assert min(np.abs(c - (0.13, 0.095, 0.065)).max() for c in colours) < 0.02, "the bark"
 
 
 def test_an_exporter_that_this_blender_lacks_is_told(place, tmp_path, monkeypatch):

@@ -47,7 +47,7 @@ def _draw_class(row: bpy.types.UILayout, settings: bpy.types.PropertyGroup, plac
     part.enabled = settings.replace_by is not None or default_plants.has_default(class_id)
     text = "Spread" if is_ground(class_id) else "Replace"
     if stand_in is not None:
-        text = scatter.source_of(stand_in).removeprefix("EarthCrafter ") or "Again"
+        text = scatter.source_of(stand_in) or "Again"
     button = part.operator("earthcrafter.replace_class", text=text, depress=stand_in is not None)
     button.class_id, button.collection = class_id, place.name
     button.source = settings.replace_by.name if settings.replace_by is not None else ""
