@@ -1,13 +1,15 @@
 """Where the things of a class stand in a place, and how large each is: plants, buildings, or spots spread over ground."""
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from math import atan2
 from pathlib import Path
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from mathutils import Matrix, Vector
+from mathutils.bvhtree import BVHTree
 
 from . import result_import
 from .earthcrafter_core.errors import BadInput
@@ -74,7 +76,10 @@ def things_of(place: bpy.types.Collection, class_id: int, spacing: float, seed: 
 
 def _plants(place: bpy.types.Collection, class_id: int) -> Things:
     """Plants by the result's file; their length is their width."""
-    plants = read_plants(_folder(place) / PLANTS)
+    path = _folder(place) / PLANTS
+    if path.parent.is_dir() and not path.exists():
+        raise BadInput(f"{place.name} was generated before plants were told apart.", "Generate it again.")
+    plants = read_plants(path)
     rows = np.flatnonzero(plants.class_id == class_id)
     size = np.stack([plants.width[rows], plants.width[rows], plants.height[rows]], 1).astype(float)
     return Things(plants.position[rows], plants.turn[rows].astype(float), size, _rgba(plants.rgb[rows]))
@@ -91,10 +96,13 @@ def _buildings(place: bpy.types.Collection, class_id: int) -> Things:
             for obj in result_import.parts(place, result_import.MESH)
             if obj.get(PART) == _BUILDING and obj.get(CLASS) == class_id]
     if not rows and not any(obj.get(PART) == _BUILDING for obj in result_import.parts(place, result_import.MESH)):
+        known = [part for part in read_place(_folder(place) / "mesh.glb").parts if part.kind == _BUILDING]
+        if not known and class_id in result_import.classes(place):
+            raise BadInput(f"{place.name} is one plain surface: no building stands for itself.",
+                           "Generate it again, with Mesh: Clean in the panel Quality.")
         rows = [_building(Matrix.Translation([part.attributes.get(n, 0.0) for n in ("x", "y", "base")]),
                           [part.attributes.get(name, 0.0) for name in ("angle", *_SIZES)], None)
-                for part in read_place(_folder(place) / "mesh.glb").parts
-                if part.kind == _BUILDING and part.class_id == class_id]
+                for part in known if part.class_id == class_id]
     table = np.array(rows, float).reshape(len(rows), 7)
     return Things(table[:, :3], table[:, 3], table[:, 4:],
                   np.tile(_rgba(np.array([[150, 150, 150]], np.uint8)), (len(rows), 1)))
@@ -122,9 +130,11 @@ def place_matrix(place: bpy.types.Collection) -> Matrix:
 
 
 def _spots(place: bpy.types.Collection, class_id: int, spacing: float, seed: int) -> Things:
-    """Spots on the faces of a class that look up, about `spacing` metres from one another."""
+    """Spots on the faces of a class that look up, about `spacing` metres from one another, none under a building: the ground
+    goes on there."""
     into = np.array(place_matrix(place).inverted_safe())
-    corners = [_triangles(obj, into, class_id) for obj in result_import.parts(place, result_import.MESH)]
+    meshes = result_import.parts(place, result_import.MESH)
+    corners = [_triangles(obj, into, {class_id}) for obj in meshes]
     faces = np.concatenate([np.zeros((0, 3, 3)), *corners])
     cross = np.cross(faces[:, 1] - faces[:, 0], faces[:, 2] - faces[:, 0])
     area = 0.5 * cross[:, 2]  # in plan; 0 and less where a face does not look up
@@ -139,13 +149,22 @@ def _spots(place: bpy.types.Collection, class_id: int, spacing: float, seed: int
     face = faces[rng.choice(len(area), tries, p=area / area.sum())]
     a, b = np.sqrt(rng.random(tries)), rng.random(tries)
     at = np.einsum("nc,ncd->nd", np.stack([1 - a, a * (1 - b), a * b], 1), face)
+    at = at[_in_the_open(at, np.concatenate([_triangles(obj, into, BUILDING_IDS) for obj in meshes]))]
     at = at[_apart(at[:, :2], spacing)]
     return Things(at, rng.uniform(0, 2 * np.pi, len(at)), np.repeat(rng.uniform(*GROWTH, (len(at), 1)), 3, 1),
                   np.tile(_rgba(sem.PALETTE[class_id][None]), (len(at), 1)))
 
 
-def _triangles(obj: bpy.types.Object, into: np.ndarray, class_id: int) -> np.ndarray:
-    """Corners [T, 3, 3] in the place's axes of an object's triangles of a class."""
+def _in_the_open(at: np.ndarray, buildings: np.ndarray) -> np.ndarray:
+    """Which of the spots [N, 3] have none of the triangles [T, 3, 3] above them, bool [N]."""
+    tree = BVHTree.FromPolygons(buildings.reshape(-1, 3).tolist(), np.arange(3 * len(buildings)).reshape(-1, 3).tolist(),
+                                all_triangles=True)
+    up = Vector((0, 0, 1))
+    return np.array([tree.ray_cast(Vector(spot), up)[0] is None for spot in at.tolist()], bool)
+
+
+def _triangles(obj: bpy.types.Object, into: np.ndarray, class_ids: Set[int]) -> np.ndarray:
+    """Corners [T, 3, 3] in the place's axes of an object's triangles of some classes."""
     mesh = obj.data
     attribute = mesh.attributes.get(CLASS_ATTRIBUTE)
     if attribute is None or attribute.domain != "FACE":
@@ -158,7 +177,8 @@ def _triangles(obj: bpy.types.Object, into: np.ndarray, class_id: int) -> np.nda
     mesh.loop_triangles.foreach_get("vertices", corner)
     mesh.vertices.foreach_get("co", position)
     matrix = into @ np.array(world(obj))
-    return (position.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3])[corner.reshape(-1, 3)[ids[face] == class_id]]
+    chosen = np.isin(ids, list(class_ids))[face]
+    return (position.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3])[corner.reshape(-1, 3)[chosen]]
 
 
 def _apart(at: np.ndarray, spacing: float) -> np.ndarray:

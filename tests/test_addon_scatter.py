@@ -167,6 +167,16 @@ def test_ground_keeps_its_surface_and_has_objects_apart_on_it(place):
     assert np.array([v.co for v in scatter.stand_ins(place)[LAWN].data.vertices]).tobytes() == again
 
 
+def test_nothing_is_spread_under_buildings(place):
+    collection("Stones", box("Stone", (0.2, 0.2, 0.2)))
+    ops.replace_class(class_id=LAWN, source="Stones", spacing=1.0)
+    at = np.array([low for _, low, _ in shown(place, scatter.stand_ins(place)[LAWN])])
+    assert len(at) > 300
+    for x, y in small_place.HOUSES:  # 8 x 6 m, the stones stand by their lowest corner
+        assert not ((at[:, 0] > x) & (at[:, 0] < x + 7.7) & (at[:, 1] > y) & (at[:, 1] < y + 5.7)).any()
+        assert ((np.abs(at[:, 0] - x - 4) < 6) & (np.abs(at[:, 1] - y - 3) < 5)).any(), "but beside them"
+
+
 def test_more_things_than_a_place_can_hold_are_refused(place, monkeypatch):
     collection("Stones", box("Stone", (0.2, 0.2, 0.2)))
     monkeypatch.setattr(scatter_points, "MOST", 5000)
@@ -254,8 +264,21 @@ def test_a_place_cannot_be_scattered_over_itself_and_one_without_plants_file_say
     with pytest.raises(RuntimeError, match="holds the place itself"):
         ops.replace_class(class_id=BROADLEAF, source=place.name)
     (addon.Path(place["earthcrafter_folder"]) / "plants.npz").unlink()
-    with pytest.raises(RuntimeError, match="cannot be read"):
+    with pytest.raises(RuntimeError, match="before plants were told apart. Generate it again"):
         ops.replace_class(class_id=BROADLEAF)
+
+
+def test_a_plain_surface_says_that_it_has_no_buildings(place):
+    folder = addon.Path(place["earthcrafter_folder"])
+    fake_engine.write_town(folder, Layout(np.full((32, 32), HOUSE, np.uint8)), {"seed": 4})  # with a surface of one class
+    ops.import_result(directory=str(folder))
+    surface = result_import.places(bpy.context.scene)[-1]
+    surface["earthcrafter_classes"] = [HOUSE]
+    collection("Posts", box("Post", (1, 1, 1)))
+    with pytest.raises(RuntimeError, match="one plain surface: no building stands for itself. Generate it again, with Mesh"):
+        ops.replace_class(class_id=HOUSE, source="Posts", collection=surface.name)
+    with pytest.raises(RuntimeError, match="nothing of the class Apartment block"):
+        ops.replace_class(class_id=2, source="Posts", collection=place.name)
 
 
 def test_stand_ins_go_with_their_place(place):
