@@ -14,6 +14,16 @@ PART, CLASS, ORIGIN = "earthcrafter_part", "earthcrafter_class", "earthcrafter_o
 several), and where in the place the object's own origin lies (three numbers in metres; not set: at the place's)."""
 
 
+_COUNTS, _ROOF, _ROOFS = {"storeys", "count"}, "roof", ("flat", "gable", "hip", "terraces")
+
+
+def _as_told(key: str, value: str | float) -> str | float:
+    """A custom property as a person reads it: counts are whole numbers, and a roof's form is a word."""
+    if key == _ROOF and value in range(len(_ROOFS)):
+        return _ROOFS[int(value)]
+    return int(value) if key in _COUNTS and not isinstance(value, str) else value
+
+
 def mesh_object(name: str, arrays: MeshArrays, materials: list[bpy.types.Material]) -> Steps:
     """A mesh object: triangles, CLASS_ATTRIBUTE on faces, colours or texture coordinates, the material slots given, and the
     arrays' attributes as custom properties."""
@@ -57,7 +67,7 @@ def mesh_object(name: str, arrays: MeshArrays, materials: list[bpy.types.Materia
         obj = bpy.data.objects.new(name, mesh)
         obj.location = arrays.origin
         for key, value in {PART: arrays.kind, **arrays.attributes}.items():
-            obj[key] = value
+            obj[key] = _as_told(key, value)
         if arrays.one_class:
             obj[CLASS] = arrays.one_class
         if arrays.origin.any():

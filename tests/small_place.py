@@ -79,7 +79,7 @@ def _house(number: int, x: float, y: float) -> Part:
     uv = ((vertices[faces] - vertices.min(0)) / 10)[:, :, [0, 2]].astype(np.float32)
     return Part(f"house_{number:03d}", BUILDING, HOUSE, vertices, faces, np.full(len(faces), HOUSE, np.uint8), normal,
                 np.full((len(faces), 3, 3), 180, np.uint8), uv, "buildings", solid=True,
-                attributes={"height": 5.0, "area": 48.0, "base": 1.0, "x": x + 4, "y": y + 3, "storeys": 2.0})
+                attributes={"height": 5.0, "area": 48.0, "base": 1.0, "x": x + 4, "y": y + 3, "storeys": 2.0, "roof": 2.0})
 
 
 def _crowns() -> Part:
