@@ -10,17 +10,18 @@ from typing import Any
 import bpy
 from mathutils import Matrix
 
-from . import class_visibility, node_groups, splat_nodes
+from . import class_visibility, layout_mesh, node_groups, splat_nodes
 from .cloud_objects import cloud_object
+from .glb_file import SURFACE
 from .mesh_arrays import PARTS
 from .mesh_fill import Steps
 from .place_materials import PlaceMaterials, remove_own
 from .result_arrays import ResultArrays, read_result
-from .result_objects import ORIGIN, mesh_object
+from .result_objects import ORIGIN, PART, mesh_object
 
-FOLDER, KIND, SHOWN, TOTAL, LAYOUT, CLASS_LIST = (
+FOLDER, KIND, SHOWN, TOTAL, LAYOUT, CLASS_LIST, COUNT = (
     "earthcrafter_folder", "earthcrafter_kind", "earthcrafter_shown", "earthcrafter_total", "earthcrafter_layout",
-    "earthcrafter_classes")  # custom properties
+    "earthcrafter_classes", "earthcrafter_mesh_count")  # custom properties
 MESH, POINTS, SPLATS = "mesh", "points", "splats"
 DEFAULT_SPLAT_CAP = 300_000
 _HERE = 0.01  # metres: nearer than this is the same place
@@ -79,7 +80,7 @@ def build(result: ResultArrays) -> Building:
         look.remove()
         raise
     shown = len(result.splats.position)
-    collection[FOLDER], collection[CLASS_LIST] = str(result.folder), result.classes
+    collection[FOLDER], collection[CLASS_LIST], collection[COUNT] = str(result.folder), result.classes, len(result.meshes)
     made[-1][SHOWN], made[-1][TOTAL] = shown, result.splats_total
     return Imported(collection, shown, result.splats_total)
 
@@ -144,19 +145,41 @@ def part(collection: bpy.types.Collection, kind: str) -> bpy.types.Object | None
     return next(iter(parts(collection, kind)), None)
 
 
+def is_surface(collection: bpy.types.Collection) -> bool:
+    """Whether a place's mesh is one plain surface, without things that stand for themselves."""
+    return any(obj.get(PART) == SURFACE for obj in parts(collection, MESH))
+
+
 def places(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
     """The results in a scene, oldest first."""
     return [c for c in scene.collection.children_recursive if FOLDER in c]
 
 
-def place_named(scene: bpy.types.Scene, name: str) -> bpy.types.Collection | None:
-    """The scene's newest place, or the one with this name; None where there is none."""
-    return next((c for c in reversed(places(scene)) if name in ("", c.name)), None)
+def place_named(context: bpy.types.Context, name: str) -> bpy.types.Collection | None:
+    """The scene's place with this name; without a name the chosen one, else the newest. None where there is none."""
+    if not name and (chosen := chosen_place(context)) is not None:
+        return chosen
+    return next((c for c in reversed(places(context.scene)) if name in ("", c.name)), None)
 
 
-def shown_place(scene: bpy.types.Scene) -> bpy.types.Collection | None:
-    """The newest place that is shown, None where there is none."""
-    return next((c for c in reversed(places(scene)) if not c.hide_viewport), None)
+def shown_places(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
+    """The places that are shown, newest first."""
+    return [c for c in reversed(places(scene)) if not c.hide_viewport]
+
+
+def chosen_place(context: bpy.types.Context) -> bpy.types.Collection | None:
+    """The place that the panels act on, of those that are shown: the one that the active object belongs to, else the newest
+    on the active layout, else the newest. None where none is shown."""
+    shown, obj, layout = shown_places(context.scene), context.object, layout_mesh.active_layout(context)
+    holding = [c for c in shown if obj is not None and obj.name in c.objects]
+    standing_there = [c for c in shown if layout is not None and c.get(LAYOUT) == layout.name]
+    return next(iter(holding + standing_there + shown), None)
+
+
+def without_layout(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
+    """The places that stand on no layout of the scene: brought in from a folder, or the layout was deleted. Oldest first."""
+    layouts = {obj.name for obj in scene.objects if layout_mesh.is_layout(obj)}
+    return [c for c in places(scene) if c.get(LAYOUT) not in layouts]
 
 
 def classes(collection: bpy.types.Collection) -> list[int]:
@@ -183,13 +206,28 @@ def standing(scene: bpy.types.Scene, folder: Path, layout: bpy.types.Object) -> 
 
 
 def delete(collection: bpy.types.Collection) -> None:
-    """Take a place out of the file: its collection, its objects, their meshes and textures; the result's folder stays."""
+    """Take a place out of the file: its collection, its objects, their meshes and textures. The result's folder stays, and
+    what an artist has put into the collection goes to where the collection was."""
     objects = [obj for obj in collection.objects if KIND in obj]
+    _move_up(collection, [obj for obj in collection.objects if KIND not in obj])
     uses = Counter(obj.data for obj in objects)
     materials = {m for mesh in uses for m in mesh.materials if m is not None}
     bpy.data.batch_remove([*objects, *(mesh for mesh, count in uses.items() if mesh.users <= count)])
     remove_own(materials)
     bpy.data.collections.remove(collection)
+
+
+def _move_up(collection: bpy.types.Collection, objects: list[bpy.types.Object]) -> None:
+    """Link objects, and the collections inside, to what holds the collection: without one they would not be saved."""
+    holders = [c for c in (*(s.collection for s in bpy.data.scenes), *bpy.data.collections)
+               if collection.name in c.children and c.children[collection.name] == collection]
+    for holder in holders:
+        for obj in objects:
+            if obj.name not in holder.objects:
+                holder.objects.link(obj)
+        for child in collection.children:
+            if child.name not in holder.children:
+                holder.children.link(child)
 
 
 def places_on(scene: bpy.types.Scene, layout: bpy.types.Object) -> list[bpy.types.Collection]:

@@ -121,11 +121,11 @@ class EARTHCRAFTER_OT_retexture(_EngineOperator, bpy.types.Operator):
     bl_label = "Retexture"
 
     collection: StringProperty(  # type: ignore[valid-type]
-        name="Place", options={"SKIP_SAVE"}, description="Collection of the place; none: the newest of the scene")
+        name="Place", options={"SKIP_SAVE"}, description="Collection of the place; none: the chosen one")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Queue the job for the kept result."""
-        place = result_import.place_named(context.scene, self.collection)
+        place = result_import.place_named(context, self.collection)
         if place is None:
             self.report({"ERROR"}, "There is no place to texture again. Press Generate first.")
             return {"CANCELLED"}

@@ -80,11 +80,12 @@ class EARTHCRAFTER_OT_show_part(bpy.types.Operator):
 
     kind: EnumProperty(name="Part", options={"SKIP_SAVE"}, items=[  # type: ignore[valid-type]
         (result_import.MESH, "Mesh", ""), (result_import.POINTS, "Points", ""), (result_import.SPLATS, "Splats", "")])
-    collection: StringProperty(name="Place", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    collection: StringProperty(  # type: ignore[valid-type]
+        name="Place", options={"SKIP_SAVE"}, description="Collection of the place; none: the chosen one")
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[str]:
         """Toggle."""
-        collection = bpy.data.collections.get(self.collection)
+        collection = result_import.place_named(context, self.collection)
         found = result_import.parts(collection, self.kind) if collection is not None else []
         if not found:
             self.report({"ERROR"}, "This part of the place is no longer there. Import the result again.")
@@ -116,10 +117,10 @@ class EARTHCRAFTER_OT_show_layout(LayoutOperator, bpy.types.Operator):
 
 
 class PlaceOperator:
-    """Mix-in: acts on a place of the scene, the newest where none is named; says so where there is none."""
+    """Mix-in: acts on a place of the scene, the chosen one where none is named; says so where there is none."""
 
     collection: StringProperty(  # type: ignore[valid-type]
-        name="Place", options={"SKIP_SAVE"}, description="Collection of the place; none: the newest of the scene")
+        name="Place", options={"SKIP_SAVE"}, description="Collection of the place; none: the chosen one")
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -131,7 +132,7 @@ class PlaceOperator:
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Act on the place, where it is still there."""
-        place = result_import.place_named(context.scene, self.collection)
+        place = result_import.place_named(context, self.collection)
         if place is None:
             self.report({"ERROR"}, "This place is no longer there. Choose another one.")  # type: ignore[attr-defined]
             return {"CANCELLED"}

@@ -7,8 +7,6 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
 from .. import default_plants, result_import, scatter
 from ..earthcrafter_core.errors import BadInput, EarthCrafterError
 from ..earthcrafter_core.scene.classes import CLASSES
-from ..glb_file import SURFACE
-from ..result_objects import PART
 from ..scatter_items import FITS, STRETCH
 from ..scatter_points import is_ground
 from .common import register_classes, report, unregister_classes
@@ -44,7 +42,7 @@ class EARTHCRAFTER_OT_replace_class(PlaceOperator, bpy.types.Operator):
             return report(self, e)
         count = len(obj.data.vertices)
         self.report({"INFO"}, f"{obj.name}: {count:,} object{'s' * (count > 1)}.")
-        if not is_ground(self.class_id) and any(o.get(PART) == SURFACE for o in result_import.parts(place, result_import.MESH)):
+        if not is_ground(self.class_id) and result_import.is_surface(place):
             self.report({"WARNING"}, "This place is one plain surface: it has no ground where something was replaced. "
                                      "Places that are generated with clean meshes have.")
         return {"FINISHED"}

@@ -11,14 +11,14 @@ from .common import ObjectModeOperator, register_classes, report, unregister_cla
 
 
 class _SplatsOperator(ObjectModeOperator):
-    """Mix-in: acts on the splats of a place of the scene, the newest where none is named; says so where there are none."""
+    """Mix-in: acts on the splats of a place of the scene, the chosen one where none is named; says so where there are none."""
 
     collection: StringProperty(  # type: ignore[valid-type]
-        name="Place", options={"SKIP_SAVE", "HIDDEN"}, description="Collection of the place; none: the newest of the scene")
+        name="Place", options={"SKIP_SAVE", "HIDDEN"}, description="Collection of the place; none: the chosen one")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Act on the place's splats, where they are still there."""
-        place = place_named(context.scene, self.collection)
+        place = place_named(context, self.collection)
         obj = splat_display.splats_of(place) if place is not None else None
         if place is None or obj is None:
             self.report({"ERROR"}, "This place has no splats any more. Import its result again.")  # type: ignore[attr-defined]
@@ -48,7 +48,7 @@ class EARTHCRAFTER_OT_set_splat_cap(_SplatsOperator, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Ask how many."""
-        place = place_named(context.scene, self.collection)
+        place = place_named(context, self.collection)
         obj = splat_display.splats_of(place) if place is not None else None
         if obj is not None:
             self.cap = obj.get(SHOWN, self.cap)
@@ -56,7 +56,7 @@ class EARTHCRAFTER_OT_set_splat_cap(_SplatsOperator, bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         """The number, and how many there are."""
-        place = place_named(context.scene, self.collection)
+        place = place_named(context, self.collection)
         obj = splat_display.splats_of(place) if place is not None else None
         self.layout.prop(self, "cap")
         if obj is not None:

@@ -56,6 +56,7 @@ def test_each_thing_is_an_object_that_tells_what_it_is(scene, folder):
     assert sorted(objects) == ["broadleaf", "house_001", "house_002", "terrain", "water_001"]  # no levels, no hulls
     house, ground = objects["house_001"], objects["terrain"]
     assert (house["earthcrafter_part"], house["earthcrafter_class"], house["height"], house["area"]) == ("building", 1, 5, 48)
+    assert (house["storeys"], house["roof"]) == (2, "hip") and isinstance(house["storeys"], int)
     assert ground["earthcrafter_part"] == "terrain" and "earthcrafter_class" not in ground
     assert tuple(house.location) == (8, 7, 1) and tuple(ground.location) == (0, 0, 0)
     corners = np.array([house.matrix_world @ v.co for v in house.data.vertices])
@@ -248,3 +249,41 @@ def test_smooth_things_have_no_sharp_edges(scene, folder):
     """Else Cycles would split them."""
     crowns = meshes(imported(scene, folder))["broadleaf"].data
     assert crowns.has_custom_normals and not any(edge.use_edge_sharp for edge in crowns.edges)
+
+
+def test_the_chosen_place_is_that_of_the_active_object_then_that_of_the_layout(scene, folder):
+    ops.new_layout(width=32, height=32, cell_size=1.0)
+    layout = bpy.context.object
+    ops.import_result(directory=str(folder), layout_name=layout.name)
+    on_layout, aside = result_import.places(scene)[-1], imported(scene, folder)
+    context = bpy.context
+    assert result_import.shown_places(scene) == [aside, on_layout]
+    assert result_import.chosen_place(context) == on_layout, "the newest on the layout, not the newest of all"
+    context.view_layer.objects.active = next(o for o in aside.objects if o.get("earthcrafter_part") == "building")
+    assert result_import.chosen_place(context) == aside == result_import.place_named(context, "")
+    ops.show_classes(choice="NO_PLANTS")
+    assert visibility.hidden(aside) == {15} and not visibility.hidden(on_layout)
+    aside.hide_viewport = True
+    assert result_import.chosen_place(context) == on_layout
+    on_layout.hide_viewport = True
+    assert result_import.chosen_place(context) is None and result_import.place_named(context, "") == aside
+
+
+def test_places_without_a_layout_are_known(scene, folder):
+    ops.new_layout(width=32, height=32, cell_size=1.0)
+    layout = bpy.context.object
+    ops.import_result(directory=str(folder), layout_name=layout.name)
+    aside = imported(scene, folder)
+    assert result_import.without_layout(scene) == [aside]
+    bpy.data.objects.remove(layout)
+    assert len(result_import.without_layout(scene)) == 2
+
+
+def test_what_an_artist_put_into_a_place_outlives_it(scene, folder):
+    place = imported(scene, folder)
+    car, inner = bpy.data.objects.new("Car", bpy.data.meshes.new("Car")), bpy.data.collections.new("Street Life")
+    place.objects.link(car)
+    place.children.link(inner)
+    ops.delete_place(collection=place.name)
+    assert list(car.users_collection) == [scene.collection] and inner.name in scene.collection.children
+    assert [o.name for o in scene.objects] == ["Car"]

@@ -1,4 +1,4 @@
-"""The panel Classes: which classes of the shown place are seen, and selecting them."""
+"""The panel Classes: which classes of the chosen place are seen, and selecting them."""
 from __future__ import annotations
 
 import bpy
@@ -6,11 +6,11 @@ import bpy
 from .. import class_visibility, result_import
 from ..earthcrafter_core.scene.classes import CLASSES
 from ..palette_icons import icon_id
-from .common import SidebarPanel
+from .common import SidebarPanel, draw_name
 
 
 class EARTHCRAFTER_PT_classes(SidebarPanel, bpy.types.Panel):
-    """An eye and a selection for each class of the newest place that is shown."""
+    """An eye and a selection for each class of the chosen place."""
 
     bl_label = "Classes"
     bl_parent_id = "EARTHCRAFTER_PT_results"
@@ -19,12 +19,13 @@ class EARTHCRAFTER_PT_classes(SidebarPanel, bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Where a place is shown."""
-        return result_import.shown_place(context.scene) is not None
+        return result_import.chosen_place(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         """Many at once, then each."""
-        place = result_import.shown_place(context.scene)
+        place = result_import.chosen_place(context)
         assert place is not None
+        draw_name(self.layout, context, place)
         hidden = class_visibility.hidden(place)
         row = self.layout.row(align=True)
         for choice, text in (("ALL", "All"), ("NO_PLANTS", "No Plants"), ("BUILT", "Built")):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import bpy
 
+from .. import result_import
 from ..earthcrafter_core.errors import EarthCrafterError
 from ..mending import mends
 
@@ -15,6 +16,12 @@ class SidebarPanel:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "EarthCrafter"
+
+
+def draw_name(layout: bpy.types.UILayout, context: bpy.types.Context, place: bpy.types.Collection) -> None:
+    """Which place a panel acts on, where several are shown: the one that the active object belongs to."""
+    if len(result_import.shown_places(context.scene)) > 1:
+        layout.label(text=place.name, icon="OUTLINER_COLLECTION")
 
 
 def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str) -> None:

@@ -22,7 +22,9 @@ class EARTHCRAFTER_PT_results(SidebarPanel, bpy.types.Panel):
         """One box for each place."""
         layout = layout_mesh.active_layout(context)
         every = result_import.places(context.scene)
-        places = result_import.places_on(context.scene, layout) if layout is not None else every
+        places = every
+        if layout is not None:
+            places = result_import.without_layout(context.scene) + result_import.places_on(context.scene, layout)
         if not places:
             self.layout.label(text="Generated places are shown here", icon="INFO")
         elif context.space_data is not None and context.space_data.type == "VIEW_3D":
@@ -53,7 +55,8 @@ class EARTHCRAFTER_PT_results(SidebarPanel, bpy.types.Panel):
             row.operator("earthcrafter.mark_asset", text="", icon="ASSET_MANAGER").collection = collection.name
             row.operator("earthcrafter.open_folder", text="", icon="FILE_FOLDER").collection = collection.name
             splats = result_import.part(collection, result_import.SPLATS)
-            if splats is not None and not splats.hide_viewport and result_import.TOTAL in splats:
+            if splats is not None and not splats.hide_viewport and (
+                    splats.get(result_import.SHOWN, 0) < splats.get(result_import.TOTAL, 0)):
                 box.label(text=f"{splats[result_import.SHOWN]:,} of {splats[result_import.TOTAL]:,} splats shown")
         if len(every) > len(places):
             draw_text(self.layout, context, f"{len(every) - len(places)} more on other layouts: choose one of those", "INFO")

@@ -7,11 +7,11 @@ from .. import default_plants, result_import, scatter
 from ..earthcrafter_core.scene.classes import CLASSES
 from ..palette_icons import icon_id
 from ..scatter_points import is_ground
-from .common import SidebarPanel
+from .common import SidebarPanel, draw_name
 
 
 class EARTHCRAFTER_PT_scatter(SidebarPanel, bpy.types.Panel):
-    """A button for each class of the newest place that is shown; plants and buildings first, then ground."""
+    """A button for each class of the chosen place; plants and buildings first, then ground."""
 
     bl_label = "Replace by Collection"
     bl_parent_id = "EARTHCRAFTER_PT_results"
@@ -20,11 +20,12 @@ class EARTHCRAFTER_PT_scatter(SidebarPanel, bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Where a place is shown."""
-        return result_import.shown_place(context.scene) is not None
+        return result_import.chosen_place(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         """What to use, and for which class."""
-        place, settings = result_import.shown_place(context.scene), context.scene.earthcrafter
+        place, settings = result_import.chosen_place(context), context.scene.earthcrafter
+        draw_name(self.layout, context, place)
         column = self.layout.column()
         column.use_property_split, column.use_property_decorate = True, False
         column.prop(settings, "replace_by", placeholder="The plants that ship")

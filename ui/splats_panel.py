@@ -1,15 +1,15 @@
-"""The panel Splats: of the place that is shown, what its splats look like, how many there are, and what cuts them."""
+"""The panel Splats: of the chosen place, what its splats look like, how many there are, and what cuts them."""
 from __future__ import annotations
 
 import bpy
 
 from .. import splat_display, splat_reading
-from ..result_import import SHOWN, SPLATS, TOTAL, shown_place
-from .common import SidebarPanel
+from ..result_import import SHOWN, SPLATS, TOTAL, chosen_place
+from .common import SidebarPanel, draw_name, draw_text
 
 
 class EARTHCRAFTER_PT_splats(SidebarPanel, bpy.types.Panel):
-    """How the splats of the shown place look."""
+    """How the splats of the chosen place look."""
 
     bl_label = "Splats"
     bl_parent_id = "EARTHCRAFTER_PT_results"
@@ -18,16 +18,19 @@ class EARTHCRAFTER_PT_splats(SidebarPanel, bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Where a place with splats is shown."""
-        place = shown_place(context.scene)
+        place = chosen_place(context)
         return place is not None and splat_display.splats_of(place) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         """Form, light, number, cut, cards."""
-        layout, place = self.layout, shown_place(context.scene)
+        layout, place = self.layout, chosen_place(context)
+        draw_name(layout, context, place)
         obj = splat_display.splats_of(place)
         if obj.hide_viewport:
             button = layout.operator("earthcrafter.show_part", text="Show Splats", icon="HIDE_OFF")
             button.kind, button.collection = SPLATS, place.name
+        elif context.space_data.shading.type == "SOLID":
+            draw_text(layout, context, "Press Colours above: this view draws splats grey", "INFO")
         row = layout.row()
         if splat_reading.is_reading(place.name):
             row.label(text="Reading splats...", icon="SORTTIME")
