@@ -16,7 +16,7 @@ class EarthCrafterExport(bpy.types.PropertyGroup):
     """Scene.earthcrafter_export."""
 
     formats: EnumProperty(  # type: ignore[valid-type]
-        name="Formats", options={"ENUM_FLAG"}, default={"glb", "ply"}, description="What is written; Shift: several",
+        name="Formats", options={"ENUM_FLAG"}, default={"glb", "ply"}, description="What is written",
         items=[(f.name, f.label, f.tip, "NONE", 1 << bit) for bit, f in enumerate(FORMATS)])
     folder: StringProperty(  # type: ignore[valid-type]
         name="Folder", subtype="DIR_PATH", options={"PATH_SUPPORTS_BLEND_RELATIVE"},

@@ -36,7 +36,8 @@ def _rows(obj: bpy.types.Object, attribute: bpy.types.Attribute) -> Iterator[tup
     points' colours on what its collection has."""
     if class_visibility.STANDS_IN in obj:
         source = scatter.source_collection(obj)
-        materials = {slot.material for item in (source.all_objects if source is not None else ()) for slot in item.material_slots}
+        items = source.all_objects if source is not None else ()
+        materials = {slot.material for item in items for slot in item.material_slots}
         yield from ((m, np.ones(len(attribute.data), bool)) for m in materials if m is not None)
     elif attribute.domain == "CORNER":
         slot, total = (np.empty(len(obj.data.polygons), np.int32) for _ in range(2))

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from mathutils import Matrix, Vector
 
-from . import class_visibility, plain_colours, result_import
+from . import class_visibility, plain_colours, result_import, scatter_points
 from .earthcrafter_core.errors import BadInput, WriteError
 from .export_formats import Format
+from .placement import world
 
+_SAME = 1e-3  # metres
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
 
 
@@ -64,6 +67,26 @@ def shown_objects(place: bpy.types.Collection) -> list[bpy.types.Object]:
     if not found:
         raise BadInput("No mesh of the place is shown.", "Show the mesh, or choose formats of the place as it was generated.")
     return found
+
+
+def is_changed(place: bpy.types.Collection) -> bool:
+    """Whether a place stands in the scene otherwise than it was generated, as far as that is seen without looking into the
+    meshes: classes hidden or replaced, things of it moved, turned, scaled, hidden, or deleted, or more put among them."""
+    if place.get(class_visibility.HIDDEN) or place.get(class_visibility.REPLACED):
+        return True
+    meshes = result_import.parts(place, result_import.MESH)
+    if len(meshes) != place.get(result_import.COUNT, len(meshes)) or any(result_import.KIND not in o for o in place.objects):
+        return True
+    where, shown = scatter_points.place_matrix(place), [obj.hide_viewport for obj in meshes]
+    return any(shown) != all(shown) or any(_moved(obj, where) for obj in meshes)
+
+
+def _moved(obj: bpy.types.Object, where: Matrix) -> bool:
+    """Whether a thing stands otherwise than in a place with this matrix."""
+    at = where @ Vector(obj.get(result_import.ORIGIN, (0.0, 0.0, 0.0)))
+    matrix = world(obj)
+    return (matrix.translation - at).length > _SAME or any(
+        (a - b).length > _SAME for a, b in zip(matrix.col[:3], where.col[:3], strict=True))
 
 
 def _obj(path: Path, objects: list[bpy.types.Object], _scale: str) -> None:

@@ -93,6 +93,7 @@ class EARTHCRAFTER_OT_use_export_target(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Set them."""
         use_target(export_settings(context.scene), self.target)
+        self.report({"INFO"}, f"{TARGETS[self.target].label}: {TARGETS[self.target].tip}.")
         return {"FINISHED"}
 
 

@@ -22,6 +22,8 @@ from earthcrafter_core.scene.instances import Instances
 from earthcrafter_core.scene.layout import Layout
 
 bpy = pytest.importorskip("bpy")
+from mathutils import Matrix  # noqa: E402 - bpy makes it known
+
 addon.enable()
 result_import, exports, export_formats, export_settings, visibility, preferences, scene_export, scatter = (
     addon.part(n) for n in ("result_import", "exports", "export_formats", "export_settings", "class_visibility", "preferences",
@@ -197,7 +199,8 @@ def test_vertex_colours_are_in_blenders_glb(place, tmp_path):
 
 
 def base_colour(material):
-    return np.array(next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED").inputs["Base Color"].default_value[:3])
+    shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
+    return np.array(shader.inputs["Base Color"].default_value[:3])
 
 
 @pytest.mark.parametrize("name", ["obj", "fbx", "scene.usd"])
@@ -226,6 +229,31 @@ def test_the_plants_that_ship_keep_their_colour_and_their_names(place, tmp_path,
         colours = [base_colour(m) for m in tree.data.materials]
         assert min(np.abs(c - srgb_to_linear(np.uint8([60, 110, 40]))).max() for c in colours) < 0.02, "the leaves"
         assert min(np.abs(c - (0.13, 0.095, 0.065)).max() for c in colours) < 0.02, "the bark"
+
+
+@pytest.mark.parametrize("change", ["moved", "turned", "scaled", "deleted", "hidden", "class", "added"])
+def test_a_changed_place_is_known_as_such(place, change):
+    result_import.place(place, Matrix.Translation((50, 0, 0)) @ Matrix.Rotation(0.3, 4, "Z"))
+    assert not scene_export.is_changed(place)
+    for obj in result_import.parts(place, "mesh"):
+        obj.hide_viewport = True
+    assert not scene_export.is_changed(place), "all of the mesh may be hidden"
+    house = bpy.data.objects["house_001"]
+    if change == "moved":
+        house.location.x += 0.1
+    elif change == "turned":
+        house.rotation_euler.z += 0.1
+    elif change == "scaled":
+        house.scale.z = 1.1
+    elif change == "deleted":
+        bpy.data.objects.remove(house)
+    elif change == "hidden":
+        house.hide_viewport = False
+    elif change == "class":
+        visibility.set_hidden(place, 15, True)
+    else:
+        place.objects.link(bpy.data.objects.new("Car", bpy.data.meshes.new("Car")))
+    assert scene_export.is_changed(place)
 
 
 def test_an_exporter_that_this_blender_lacks_is_told(place, tmp_path, monkeypatch):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import bpy
 
-from .. import exports, result_import
-from ..export_formats import FORMATS, GROUPS, MESHES, SCENE, SPLATS
+from .. import exports, result_import, scene_export
+from ..export_formats import BY_NAME, FORMATS, GROUPS, MESHES, SCENE, SPLATS
 from ..export_settings import EarthCrafterExport, export_settings
 from .common import SidebarPanel, draw_error, draw_text
 
@@ -30,11 +30,14 @@ class EARTHCRAFTER_PT_export(SidebarPanel, bpy.types.Panel):
             grid = column.grid_flow(row_major=True, columns=_COLUMNS.get(group, 2), even_columns=True, align=True)
             for chosen in (f for f in FORMATS if f.group == group):
                 grid.prop_enum(settings, "formats", chosen.name)
-        place = result_import.shown_place(context.scene)
+        place = result_import.chosen_place(context)
         column = layout.column()
         column.prop(settings, "folder", text="")
         if place is not None and not settings.folder:
             draw_text(layout, context, f"Goes to {exports.folder_of(context.scene, place)}", "FILE_FOLDER")
+        if place is not None and scene_export.is_changed(place) and not any(
+                BY_NAME[name].group == SCENE for name in settings.formats):
+            draw_text(layout, context, "You changed, hid or replaced something: only Mesh as in the Scene has that", "INFO")
         if exports.task is not None:
             layout.progress(factor=exports.task.fraction, text=exports.task.text)
             layout.operator("earthcrafter.cancel_export", icon="CANCEL")
