@@ -85,7 +85,7 @@ class EarthCrafterSettings(bpy.types.PropertyGroup):
         items=[("texture", "Textures", "Baked textures, with facades and roofs finer than a voxel"),
                ("vertex", "Vertex Colours", "A colour at each corner: smaller files and less memory")])
     texels: FloatProperty(  # type: ignore[valid-type]
-        name="Texels per Metre", default=8.0, min=1.0, max=16.0,
+        name="Texels per Metre", default=8.0, min=1.0, max=16.0, precision=0,
         description="Resolution of the textures; 16 need four times the memory of 8")
     region_layout: StringProperty(  # type: ignore[valid-type]
         name="Area's Layout", options={"HIDDEN"}, description="Lasting id of the layout that the area lies on; empty: any")

@@ -119,7 +119,7 @@ class EARTHCRAFTER_PT_more(SidebarPanel, bpy.types.Panel):
             column.prop(settings, "colours")
             texels = column.row()
             texels.enabled = settings.colours == "texture"
-            texels.prop(settings, "texels")
+            texels.prop(settings, "texels", text="Texels / m")
 
 
 class EARTHCRAFTER_PT_area(SidebarPanel, bpy.types.Panel):
