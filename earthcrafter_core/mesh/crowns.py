@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from ..scene import classes as sem
 from ..scene.splats import Splats
 from .columns import Columns
-from .foliage import NAME, PlantTexture, variants_of
+from .foliage import NAME, PlantTexture
 from .leaves import BARK, LIGHT
 from .place import CROWN, Instances, Part
 from .plant_forms import VARIANTS, Form, form
@@ -42,13 +42,13 @@ def crown_parts(plants: Instances, columns: Columns | None, splats: Splats | Non
         rows = np.flatnonzero(plants.class_id == class_id)
         if not len(rows):
             continue
-        variant = variants_of(plants, rows)
+        variant = (plants.turn[rows] * 1000).astype(np.int64) % VARIANTS
         pieces = []
         for number in range(VARIANTS):
             mine = rows[variant == number]
             for start in range(0, len(mine), CHUNK):
                 some, model = mine[start:start + CHUNK], form(class_id, number, level)
-                uv = None if texture is None else texture.uv(model, class_id, number, plants.rgb[some])
+                uv = None if texture is None else texture.uv(model, class_id, plants.rgb[some])
                 pieces.append(_copies(model, plants, some, columns, colours, uv))
                 check()
         parts.append(_joined(class_id, len(rows), pieces))

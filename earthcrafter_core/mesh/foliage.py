@@ -1,4 +1,4 @@
-"""The plants' texture: tiles of leaves in a few tints of each class, and where on it the faces of a plant lie."""
+"""The plants' texture: sheets of leaves in a few tints of each class, and where on it the faces of a plant lie."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,23 +8,23 @@ import numba
 import numpy as np
 
 from ..scene import classes as sem
+from . import unfold
 from .kernel import KERNEL
-from .leaves import BARK, BORDER, bark_factor, pattern_of
+from .leaves import BARK, BORDER, sheet_of
 from .place import Instances, Texture
-from .plant_forms import VARIANTS, Form
+from .plant_forms import Form
 from .threads import Threads
 
 NAME = "plants"
-PATTERNS = {sem.BROADLEAF: VARIANTS, sem.CONIFER: 2, sem.ORCHARD: VARIANTS, sem.SHRUB: VARIANTS}
-"""Patterns of leaves of each class; those of lobed crowns have their lobes' shadows."""
-TINTS = {sem.BROADLEAF: 4, sem.CONIFER: 4, sem.ORCHARD: 3, sem.SHRUB: 4}
-SIZES = {sem.BROADLEAF: (288, 288), sem.CONIFER: (352, 320), sem.ORCHARD: (176, 176), sem.SHRUB: (144, 144)}
-"""Texels across and up of a tile of leaves at FULL texels a metre."""
-BARK_SIZE = (96, 160)
+TINTS = {sem.BROADLEAF: 4, sem.CONIFER: 3, sem.ORCHARD: 3, sem.SHRUB: 4}
+_TIER = (336, 208)
+SIZES = {sem.BROADLEAF: ((544, 416), (304, 304), (256, 256)), sem.CONIFER: (_TIER, _TIER, _TIER),
+         sem.ORCHARD: ((384, 160), (224, 224), (128, 128)), sem.SHRUB: ((336, 160), (192, 192), (64, 64)), 0: ((96, 160),)}
+"""Texels across and up of the sheets of a class at FULL texels a metre; of bark for class 0."""
 FULL = 8.0
 WIDTH = 2048  # texels
 STEPS = 8  # of Lloyd's algorithm
-WARMTH = (0.05, 0.02, -0.1)  # share of red, green and blue that warm leaves have more
+WARMTH = np.array([0.05, 0.02, -0.1], np.float32)  # share of red, green and blue that warm leaves have more
 Key = tuple[int, int, int]
 
 
@@ -33,8 +33,8 @@ class PlantTexture:
     """A texture's plan; `paint` makes it.
 
     Attributes:
-        tints: float64 [K, 3] sRGB of each class's leaves. tiles: x, y, width, height in texels, y down, of each class, pattern
-        and tint that plants have; of bark for class 0. size: width and height of the texture.
+        tints: float64 [K, 3] sRGB of each class's leaves. tiles: x, y, width, height in texels, y down, of each class, sheet
+        and tint; of bark for class 0. size: width and height of the texture.
     """
 
     tints: dict[int, np.ndarray]
@@ -45,14 +45,15 @@ class PlantTexture:
         """Which tint is the nearest of colours [N, 3] of plants of a class; int [N]."""
         return ((rgb[:, None].astype(np.float64) - self.tints[class_id]) ** 2).sum(2).argmin(1)
 
-    def uv(self, model: Form, class_id: int, variant: int, rgb: np.ndarray) -> np.ndarray:
+    def uv(self, model: Form, class_id: int, rgb: np.ndarray) -> np.ndarray:
         """Texture coordinates float32 [N, F, 3, 2], v up, of plants of one form whose colours are rgb [N, 3]."""
         tint = self.tint_of(class_id, rgb)
         out = np.empty((len(rgb), *model.uv.shape), np.float32)
-        out[:, model.bark] = self._placed((0, 0, 0), model.uv[model.bark])
-        for k in np.unique(tint):
-            at = self._placed((class_id, variant % PATTERNS[class_id], int(k)), model.uv[~model.bark])
-            out[np.ix_(tint == k, ~model.bark)] = at
+        for sheet in np.unique(model.sheet).tolist():
+            faces = model.sheet == sheet
+            for k in np.unique(tint).tolist():
+                key = (0, 0, 0) if sheet == unfold.BARK else (class_id, sheet, k)
+                out[np.ix_(tint == k, faces)] = self._placed(key, model.uv[faces])
         return out
 
     def _placed(self, key: Key, uv: np.ndarray) -> np.ndarray:
@@ -64,25 +65,19 @@ class PlantTexture:
     def paint(self, check: Callable[[], None] = lambda: None) -> Texture:
         """The texture. Its roughness is the classes'."""
         color = np.zeros((self.size[1], self.size[0], 3), np.uint8)
-        warm = np.array(WARMTH, np.float32)
-        patterns: dict[tuple[int, int], list[Key]] = {}
+        sheets: dict[tuple[int, int], list[Key]] = {}
         for key in self.tiles:
-            patterns.setdefault(key[:2], []).append(key)
+            sheets.setdefault(key[:2], []).append(key)
 
         def painted(kind: tuple[int, int]) -> None:
-            x, y, w, h = self.tiles[patterns[kind][0]]
-            if kind[0] == 0:
-                factor = bark_factor(w, h)
-                _tinted(factor, np.zeros_like(factor), np.array(BARK, np.float32), warm, color[y:y + h, x:x + w])
-                return
-            pattern = pattern_of(*kind, w, h)
-            for key in patterns[kind]:
+            sheet = sheet_of(*kind, *self.tiles[sheets[kind][0]][2:])
+            for key in sheets[kind]:
                 x, y, w, h = self.tiles[key]
-                _tinted(pattern.factor, pattern.warmth, self.tints[key[0]][key[2]].astype(np.float32), warm,
-                        color[y:y + h, x:x + w])
+                rgb = np.array(BARK) if key[0] == 0 else self.tints[key[0]][key[2]]
+                _tinted(sheet.factor, sheet.warmth, rgb.astype(np.float32), WARMTH, color[y:y + h, x:x + w])
 
         with Threads(check) as threads:
-            threads.each(painted, patterns)
+            threads.each(painted, sheets)
         return Texture(color)
 
 
@@ -93,16 +88,13 @@ def plant_texture(plants: Instances, texels: float = FULL) -> PlantTexture:
         plants: of the whole place. texels: a metre, of the place's other textures; FULL and more give tiles of full size.
     """
     scale = min(texels / FULL, 1.0)
-    tints, keys = dict[int, np.ndarray](), list[Key]()
+    tints, sizes = dict[int, np.ndarray](), {(0, 0, 0): _scaled(SIZES[0][0], scale)}
     for class_id, most in TINTS.items():
         rows = np.flatnonzero(plants.class_id == class_id)
-        if not len(rows):
-            continue
-        tints[class_id] = _tints(plants.rgb[rows].astype(np.float64), most)
-        tint = ((plants.rgb[rows][:, None] - tints[class_id]) ** 2).sum(2).argmin(1)
-        pattern = variants_of(plants, rows) % PATTERNS[class_id]
-        keys += sorted({(class_id, int(p), int(t)) for p, t in zip(pattern, tint)})
-    sizes = {key: _scaled(SIZES[key[0]], scale) for key in keys} | {(0, 0, 0): _scaled(BARK_SIZE, scale)}
+        if len(rows):
+            tints[class_id] = _tints(plants.rgb[rows].astype(np.float64), most)
+            sizes |= {(class_id, sheet, tint): _scaled(size, scale) for sheet, size in enumerate(SIZES[class_id])
+                      for tint in range(len(tints[class_id]))}
     tiles, x, y, row = dict[Key, tuple[int, int, int, int]](), 0, 0, 0
     for key, (w, h) in sorted(sizes.items(), key=lambda item: (-item[1][1], item[0])):
         if x + w > WIDTH:
@@ -111,11 +103,6 @@ def plant_texture(plants: Instances, texels: float = FULL) -> PlantTexture:
         x, row = x + w, max(row, h)
     width = max(t[0] + t[2] for t in tiles.values())
     return PlantTexture(tints, tiles, (width, y + row))
-
-
-def variants_of(plants: Instances, rows: np.ndarray) -> np.ndarray:
-    """Number of the form of some plants, int [N]."""
-    return (plants.turn[rows] * 1000).astype(np.int64) % VARIANTS
 
 
 def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:

@@ -3,33 +3,33 @@
 A form is in units of its plant: a crown of radius 1 and height 1, a trunk of radius 1. All are one closed surface each: the
 trunk grows out of the crown, so that nothing floats and nothing intersects.
 
-Every form is unfolded onto a tile of the texture of leaves, the same for all its levels of detail: lobed crowns as a disc
-around their top, conifers as a strip around their axis; trunks onto a strip of bark.
+Every form lies on sheets of leaves and bark (unfold.py), the same for all its levels of detail.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from ..scene import classes as sem
-from .lobes import Lobes, drawn_lobes, fibonacci, hull_faces, lobed_directions, unfolded
+from . import unfold
+from .lobes import Lobes, drawn_lobes, fibonacci, hull_faces, lobed_directions
 
 VARIANTS = 6  # forms of each class and level
 LEVELS = 4
-_CROWNS, _ORCHARD_CROWNS = (None, 34, 16, 8), (None, 22, 12, 7)
-"""Corners of a crown by level of detail; None: as many as its lobes and tufts need."""
-_SHRUBS = (34, 14, 9, 6)
-_TIERS = ((5, 8), (3, 6), (2, 4), (1, 4))  # tiers of a conifer and corners of each
-FINE_TIERS = _TIERS[0][0]
+_CROWNS, _ORCHARD_CROWNS, _SHRUBS = (104, 34, 16, 8), (64, 22, 12, 7), (34, 14, 9, 6)
+"""Corners of a crown by level of detail; the finest have tufts besides."""
+_LOBES = {sem.BROADLEAF: (12, 0.645, 0.2, 0.28), sem.ORCHARD: (9, 0.62, 0.14, 0.2), sem.SHRUB: (9, 0.5, 0.0, 0.0)}
+"""How many balls of leaves a crown has, how far they lie from its middle, and least and greatest height below them."""
+SIZES = {sem.BROADLEAF: (3.5, 3.5, 8.0), sem.CONIFER: (3.5, 3.5, 14.0),
+         sem.ORCHARD: (2.2, 2.2, 2.4), sem.SHRUB: (1.1, 1.1, 0.8)}
+"""Common radii and heights, metres."""
+_TIERS = ((5, 7), (3, 6), (2, 4), (1, 4))  # tiers of a conifer and boughs of each
 SUNK = -0.15  # of its radius: where a shrub's ball is cut by the ground
-TUFT = (-0.07, 0.1)  # of its radius: how far corners of the finest crowns lie within and without the balls of leaves
-SIDE = 0.07  # of its radius: how far they lie aside
-UNDER = 0.8  # share of a conifer's tier at which its upper side ends at the trunk and the next tier's lower side begins
-LOWEST = 0.08  # share of a conifer's strip of leaves below its lowest boughs
-OVER = 1.25  # turns that strips go around: faces that cross their seam go on
+BULGE = 0.65  # less than 1: shrubs have shoulders
+TUFT, ASIDE = 0.05, 0.04  # of its radius: how far corners of the finest crowns lie out or in, and aside
+CONE_REPEATS = 5  # times that a conifer's sheet comes again around its lowest tier
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Form:
         faces: int32 [F, 3] counter-clockwise from outside. group: int64 [F] faces of one group are shaded smoothly.
         wood: bool [V] corners of the trunk. root: bool [V] corners that lie on the ground.
         light: float64 [V] 0..1 how much of the sky a corner sees: less below and in the creases.
-        bark: bool [F] faces of the trunk. uv: float64 [F, 3, 2] 0..1 in the tile of the form's leaves, or of bark.
+        sheet: int64 [F] the sheet (of unfold) that a face lies on. uv: float64 [F, 3, 2] 0..1 where on it.
     """
 
     vertices: np.ndarray
@@ -52,7 +52,7 @@ class Form:
     wood: np.ndarray
     root: np.ndarray
     light: np.ndarray
-    bark: np.ndarray
+    sheet: np.ndarray
     uv: np.ndarray
 
 
@@ -61,45 +61,52 @@ def form(class_id: int, variant: int, level: int = 0) -> Form:
     """A form of a class of plants; variant 0..VARIANTS - 1, level of detail 0 (finest) to LEVELS - 1."""
     rng = np.random.default_rng([class_id, variant, level])
     if class_id == sem.CONIFER:
-        return _conifer(np.random.default_rng([class_id, variant]), *_TIERS[level])
+        return _conifer(np.random.default_rng([class_id, variant]), *_TIERS[level], level == 0)
     lobes, base = lobes_of(class_id, variant)
     if class_id == sem.SHRUB:
         return _shrub(rng, lobes, _SHRUBS[level], level == 0)
-    return _tree(rng, lobes, base, (_CROWNS if class_id == sem.BROADLEAF else _ORCHARD_CROWNS)[level])
+    return _tree(rng, lobes, base, (_CROWNS if class_id == sem.BROADLEAF else _ORCHARD_CROWNS)[level], level == 0)
 
 
 @lru_cache
 def lobes_of(class_id: int, variant: int) -> tuple[Lobes, float]:
     """The balls of leaves of a lobed crown, the same for all levels, and the share of its height below them."""
     rng = np.random.default_rng([class_id, variant])
-    count, low, high = {sem.BROADLEAF: (9, 0.2, 0.28), sem.ORCHARD: (6, 0.26, 0.32), sem.SHRUB: (6, 0.0, 0.0)}[class_id]
-    return drawn_lobes(rng, count), rng.uniform(low, high)
+    count, away, low, high = _LOBES[class_id]
+    return drawn_lobes(rng, count, away), rng.uniform(low, high)
 
 
-def crown_light(class_id: int, variant: int, directions: np.ndarray) -> np.ndarray:
-    """Light 0..1 of a lobed crown in directions [N, 3] that go all around."""
-    crown, light = lobes_of(class_id, variant)[0].shaped(directions)
-    return light * (0.45 + 0.55 * _shrub_share(crown) if class_id == sem.SHRUB else 0.45 + 0.55 * _tree_share(crown))
+def sheet_light(class_id: int, sheet: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean light 0..1 of the finest forms of a class on a sheet (of unfold): places 0..1 up a strip, or away from the middle of
+    a flat one, and light there; both [K]."""
+    flat = class_id != sem.CONIFER and sheet != unfold.SIDE
+    at, light, area = [], [], []
+    for variant in range(VARIANTS):
+        model = form(class_id, variant)
+        faces, uv = model.faces[model.sheet == sheet], model.uv[model.sheet == sheet]
+        a, b, c = (model.vertices * SIZES[class_id])[faces].transpose(1, 0, 2)
+        at.append(np.linalg.norm(2 * uv.mean(1) - 1, axis=1) if flat else uv[..., 1].mean(1))
+        light.append(model.light[faces].mean(1))
+        area.append(np.linalg.norm(np.cross(b - a, c - a), axis=1))
+    places, weight = np.concatenate(at), np.concatenate(area)
+    cell = np.minimum((places * 16).astype(int), 15)
+    total, found = np.bincount(cell, weight, 16), np.unique(cell)
+    means = [np.bincount(cell, weight * v, 16)[found] / total[found] for v in (places, np.concatenate(light))]
+    return means[0], means[1]
 
 
-def conifer_light(share: np.ndarray) -> np.ndarray:
-    """Light 0..1 at shares of a conifer's surface from its lowest boughs (0) to its top (1); between the tiers it is less."""
-    tier = np.clip(share, 0, 1) * FINE_TIERS
-    whole = np.minimum(np.floor(tier), FINE_TIERS - 1)
-    rim, inner = _rim_light(whole / FINE_TIERS), _inner_light(whole / FINE_TIERS)
-    following = np.where(whole == FINE_TIERS - 1, 1.0, _rim_light((whole + 1) / FINE_TIERS))
-    part = tier - whole
-    up = rim + (inner - rim) * part / UNDER
-    down = inner + (following - inner) * (part - UNDER) / (1 - UNDER)
-    last = rim + (following - rim) * part
-    return np.where(whole == FINE_TIERS - 1, last, np.where(part < UNDER, up, down))
+def _lit(share: np.ndarray) -> np.ndarray:
+    """Share of its light that a corner gets at a share of the crown's height."""
+    return 0.45 + 0.55 * share
 
 
-def _rim_light(share: Any) -> Any:
+def rim_light(share: float) -> float:
+    """Light 0..1 at the outer ends of a conifer's boughs, by their tier's share of its height."""
     return 0.72 + 0.22 * share
 
 
-def _inner_light(share: Any) -> Any:
+def inner_light(share: float) -> float:
+    """Light 0..1 between a conifer's boughs."""
     return 0.55 + 0.25 * share
 
 
@@ -113,38 +120,33 @@ def _shrub_share(crown: np.ndarray) -> np.ndarray:
     return np.clip((crown[:, 2] - SUNK) / (crown[:, 2].max() - SUNK), 0, 1)
 
 
-def _tufted(rng: np.random.Generator, crown: np.ndarray) -> np.ndarray:
-    """A crown's corners [N, 3] moved at random: its outline shows tufts of leaves. The highest stays."""
-    out = crown * (1 + rng.uniform(*TUFT, (len(crown), 1))) + rng.uniform(-SIDE, SIDE, crown.shape)
-    top = int(crown[:, 2].argmax())
-    out[:, 2] = np.clip(out[:, 2], crown[:, 2].min(), crown[top, 2] - 0.02)
-    out[top] = crown[top]
-    return out
+def _tufted(rng: np.random.Generator, still: np.ndarray) -> np.ndarray:
+    """A crown's corners [N, 3] moved somewhat at random: its outline shows tufts of leaves."""
+    return still * (1 + rng.uniform(-TUFT, TUFT, (len(still), 1))) + rng.uniform(-ASIDE, ASIDE, still.shape)
 
 
-def _tree(rng: np.random.Generator, lobes: Lobes, base: float, count: int | None) -> Form:
-    """A lobed crown from `base` to 1 on a trunk; `count` corners, None: the finest."""
-    points = lobed_directions(lobes.directions) if count is None else fibonacci(count)
+def _tree(rng: np.random.Generator, lobes: Lobes, base: float, count: int, fine: bool) -> Form:
+    """A lobed crown of some corners, which reaches from `base` to 1, on a trunk; `fine`: with tufts."""
+    points = lobed_directions(lobes.directions, count) if fine else fibonacci(count)
     faces = hull_faces(points)
-    still, light = lobes.shaped(points)
-    light = light * (0.45 + 0.55 * _tree_share(still))
-    crown = still if count is not None else _tufted(rng, still)
-    for place in (crown, still) if crown is not still else (crown,):
-        place[:, 2] = base + (1 - base) * _tree_share(place)
     bottom = len(points) - 1
-    fan, rest = faces[(faces == bottom).any(1)], faces[~(faces == bottom).any(1)]
-    ring = _loop(fan, bottom)
-    trunk, closing, wood = _trunk(crown, ring, bottom, base + 0.1)
-    every = np.concatenate([rest, closing]).astype(np.int32)
-    bark = np.arange(len(every)) >= len(rest) + 2 * len(ring)
-    directions = np.concatenate([points[:bottom], trunk * [1, 1, 0] / np.linalg.norm(trunk[:, :2], axis=1)[:, None]])
-    disc = unfolded(directions)
-    disc[bottom:] = 0.985 * directions[bottom:, :2]
-    root = np.arange(bottom + len(trunk)) >= bottom + len(ring)
-    vertices = np.concatenate([crown[:bottom], trunk])
-    uv = np.where(bark[:, None, None], _around(vertices, every, vertices[:, 2] / (base + 0.1)), 0.5 + 0.5 * disc[every])
-    return Form(vertices, np.concatenate([still[:bottom], trunk]), every, bark.astype(np.int64), wood, root,
-                np.append(light[:bottom], np.where(root[bottom:], 0.8, 0.55)), bark, uv)
+    fan, faces = faces[(faces == bottom).any(1)], faces[~(faces == bottom).any(1)]
+    ring, points = _loop(fan, bottom), points[:bottom]
+    still, depth, light = lobes.shaped(points)
+    light = light * _lit(_tree_share(still))
+    crown = _tufted(rng, still) if fine else still.copy()
+    for place in (crown, still):
+        place[:, 2] = base + (1 - base) * _tree_share(place)
+    trunk, closing = _trunk(crown, ring, len(crown), base + 0.1, len(ring))
+    every = np.concatenate([faces, *closing]).astype(np.int32)
+    bark = np.arange(len(every)) >= len(faces) + len(closing[0])
+    vertices = np.concatenate([crown, trunk])
+    below = np.tile([0, 0, -1.0], (len(trunk), 1)) + 0.1 * trunk * [1, 1, 0]
+    sheet, uv = unfold.lobed(np.concatenate([points, below]), every, np.append(depth, np.zeros(len(trunk))))
+    uv[bark] = unfold.around(vertices, every[bark], vertices[:, 2] / (base + 0.1))
+    wood, root = (np.arange(len(vertices)) >= k for k in (len(crown), len(crown) + len(ring)))
+    return Form(vertices, np.concatenate([still, trunk]), every, bark.astype(np.int64), wood, root,
+                np.append(light, np.where(root[wood], 0.8, 0.55)), np.where(bark, unfold.BARK, sheet), uv)
 
 
 def _loop(fan: np.ndarray, hub: int) -> np.ndarray:
@@ -159,96 +161,101 @@ def _loop(fan: np.ndarray, hub: int) -> np.ndarray:
     return np.array(ring, np.int32)
 
 
-def _trunk(crown: np.ndarray, ring: np.ndarray, first: int, top: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _trunk(crown: np.ndarray, ring: np.ndarray, first: int, top: float, sides: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """What closes a crown that is open within a ring of its corners (as `_loop` orders them): a trunk from `top` down to 0.
 
     Returns:
-        Its vertices, numbered from `first` on; faces: a band from the crown, one of the trunk, its end; and which of the
-        vertices with those before are the trunk's.
+        Its vertices, numbered from `first` on; faces: a band from the crown, and the trunk.
     """
-    k = len(ring)
     turn = np.unwrap(np.arctan2(crown[ring, 1], crown[ring, 0]))
-    turn = turn[0] + np.sign(turn[-1] - turn[0]) * 2 * np.pi * np.arange(k) / k
+    turn = turn[0] + np.sign(turn[-1] - turn[0]) * 2 * np.pi * np.arange(sides) / sides
     circle = np.stack([np.cos(turn), np.sin(turn)], 1)
-    upper = np.column_stack([0.8 * circle, np.full(k, top)])
-    lower = np.column_stack([1.15 * circle, np.zeros(k)])
-    rings = np.stack([ring, first + np.arange(k), first + k + np.arange(k)])
-    bands = np.concatenate([_band(rings[i + 1], rings[i]) for i in range(2)])
-    cap = np.stack([np.full(k - 2, rings[2, 0]), rings[2, 1:-1], rings[2, 2:]], 1)
-    return np.concatenate([upper, lower]), np.concatenate([bands, cap]), np.arange(first + 2 * k) >= first
+    upper = np.column_stack([0.8 * circle, np.full(sides, top)])
+    lower = np.column_stack([1.15 * circle, np.zeros(sides)])
+    a, b = first + np.arange(sides), first + sides + np.arange(sides)
+    cap = np.stack([np.full(sides - 2, b[0]), b[1:-1], b[2:]], 1)
+    return np.concatenate([upper, lower]), [_band(a, ring), np.concatenate([_band(b, a), cap])]
 
 
 def _band(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
-    """Faces between two rings of as many corners; they take the place of a fan (hub, outer[i], outer[i + 1])."""
-    a, b = np.roll(outer, -1), np.roll(inner, -1)
-    return np.concatenate([np.stack([inner, outer, a], 1), np.stack([inner, a, b], 1)])
+    """Faces between two rings; they take the place of a fan (hub, outer[i], outer[i + 1]). One ring may have twice as many
+    corners as the other."""
+    after = np.roll(inner, -1), np.roll(outer, -1)
+    if len(inner) == len(outer):
+        faces = [(inner, outer, after[1]), (inner, after[1], after[0])]
+    elif len(outer) == 2 * len(inner):
+        even, odd, following = outer[::2], outer[1::2], after[1][1::2]
+        faces = [(inner, even, odd), (inner, odd, after[0]), (after[0], odd, following)]
+    else:
+        even, odd, following = inner[::2], inner[1::2], after[0][1::2]
+        faces = [(even, outer, odd), (odd, outer, after[1]), (odd, after[1], following)]
+    return np.concatenate([np.stack(f, 1) for f in faces])
 
 
-def _around(vertices: np.ndarray, faces: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Places [F, 3, 2] of faces on a strip around the axis: the turn, and a height v [V] of 0..1 as given.
-
-    Corners on the axis have the turn of the others' middle.
-    """
-    place = vertices[faces]
-    axis = np.hypot(place[..., 0], place[..., 1]) < 1e-9
-    turn = np.arctan2(place[..., 1], place[..., 0]) / (2 * np.pi)
-    first = np.take_along_axis(turn, axis.argmin(1)[:, None], 1)
-    turn = first + (turn - first + 0.5) % 1 - 0.5
-    middle = np.where(axis, 0, turn).sum(1, keepdims=True) / np.maximum((~axis).sum(1, keepdims=True), 1)
-    turn = np.where(axis, middle, turn)
-    turn -= np.floor(turn.min(1, keepdims=True))
-    return np.stack([turn / OVER, v[faces]], -1)
-
-
-def _conifer(rng: np.random.Generator, tiers: int, corners: int) -> Form:
-    """Tiers of drooping branches on a trunk."""
+def _conifer(rng: np.random.Generator, tiers: int, boughs: int, fine: bool) -> Form:
+    """Tiers of drooping boughs on a trunk; `fine`: a tier's rim has gaps between them."""
     low = rng.uniform(0.1, 0.16)
-    spin = 2 * np.pi * np.arange(corners) / corners
-    rings, light, height = [], [], []
+    corners = 2 * boughs if fine else boughs
+    spin, inside = 2 * np.pi * np.arange(corners) / corners, 2 * np.pi * np.arange(boughs) / boughs
+    rings, light = [], []
     step = (1 - low) / (tiers + 0.35)
     for tier in range(tiers):
         share = tier / tiers
         radius = (1 - share) ** 0.85 * rng.uniform(0.94, 1.06)
-        turn = spin + np.pi * (tier % 2) / corners + rng.uniform(-0.1, 0.1)
-        long = np.where(np.arange(corners) % 2, 0.88, 1.12) if corners > 4 else np.ones(corners)  # boughs and gaps in turn
-        ragged = long * rng.uniform(0.93, 1.07, corners)
-        z = low + tier * step - 0.2 * step * (ragged - 1) / 0.12 * (1 - 0.5 * share)
+        shift = np.pi * (tier % 2) / boughs + rng.uniform(-0.1, 0.1)
+        turn = spin + shift + rng.uniform(-0.3, 0.3, corners) / corners
+        long = np.where(np.arange(corners) % 2, 1.16, 0.78) if fine else np.ones(corners)
+        ragged = long * rng.uniform(0.88, 1.1, corners)
+        z = low + tier * step - 0.16 * step * (ragged - 1) / 0.12 * (1 - 0.5 * share)
         rings.append(np.stack([radius * ragged * np.cos(turn), radius * ragged * np.sin(turn), z], 1))
-        light.append(np.full(corners, _rim_light(share)))
-        height.append(np.full(corners, share))
+        light.append(np.full(corners, rim_light(share)))
         if tier < tiers - 1:
             inner = 0.56 * (1 - (tier + 1) / tiers) ** 0.85
-            up = np.full(corners, low + (tier + 1.22) * step)
-            rings.append(np.stack([inner * np.cos(turn), inner * np.sin(turn), up], 1))
-            light.append(np.full(corners, _inner_light(share)))
-            height.append(np.full(corners, (tier + UNDER) / tiers))
+            up = np.full(boughs, low + (tier + 1.22) * step)
+            rings.append(np.stack([inner * np.cos(inside + shift), inner * np.sin(inside + shift), up], 1))
+            light.append(np.full(boughs, inner_light(share)))
     crown = np.concatenate([*rings, [[0, 0, 1.0]]])
-    number = np.arange(len(rings) * corners).reshape(-1, corners)
+    first = np.cumsum([0, *(len(ring) for ring in rings)])
+    number = [np.arange(a, b) for a, b in zip(first[:-1], first[1:])]
     faces = [_band(number[i + 1], number[i]) for i in range(len(rings) - 1)]
-    apex = np.full(corners, len(crown) - 1)
-    faces.append(np.stack([apex, number[-1], np.roll(number[-1], -1)], 1))
-    trunk, closing, wood = _trunk(crown, number[0][::-1], len(crown), low + 0.08)
-    every = np.concatenate([*faces, closing]).astype(np.int32)
-    sizes = [*(len(f) for f in faces), 2 * corners, len(closing) - 2 * corners]
-    group = np.repeat(np.arange(len(sizes)), sizes)
-    bark = group == len(sizes) - 1
+    faces.append(np.stack([np.full(corners, len(crown) - 1), number[-1], np.roll(number[-1], -1)], 1))
+    trunk, closing = _trunk(crown, number[0][::-1], len(crown), low + 0.08, boughs)
+    faces += closing
     vertices = np.concatenate([crown, trunk])
-    root = np.arange(len(vertices)) >= len(vertices) - corners
-    leaves = np.concatenate([*height, [1.0], np.full(2 * corners, -LOWEST)])
-    uv = np.where(bark[:, None, None], _around(vertices, every, vertices[:, 2] / (low + 0.08)),
-                  _around(vertices, every, (leaves + LOWEST) / (1 + LOWEST)))
-    return Form(vertices, vertices, every, group, wood, root, np.concatenate([*light, [1.0], np.where(root[wood], 0.8, 0.5)]),
-                bark, uv)
+    sheet, uv = zip(*(_tier_uv(vertices, f, i, len(faces), number) for i, f in enumerate(faces)))
+    sizes = [len(f) for f in faces]
+    root, wood = (np.arange(len(vertices)) >= k for k in (len(vertices) - boughs, len(crown)))
+    return Form(vertices, vertices, np.concatenate(faces).astype(np.int32), np.repeat(np.arange(len(sizes)), sizes), wood, root,
+                np.concatenate([*light, [1.0], np.where(root[wood], 0.8, 0.5)]), np.repeat(sheet, sizes), np.concatenate(uv))
 
 
-def _shrub(rng: np.random.Generator, lobes: Lobes, count: int, tufted: bool) -> Form:
-    """A lobed mound that sits on the ground."""
-    points = fibonacci(count)
+def _tier_uv(vertices: np.ndarray, faces: np.ndarray, band: int, bands: int, rings: list[np.ndarray]
+             ) -> tuple[int, np.ndarray]:
+    """The sheet of a band of a conifer's faces and their places on it; bands alternate between upper and lower sides of tiers,
+    then come the lowest lower side and the trunk."""
+    z = vertices[:, 2]
+    if band == bands - 1:
+        return unfold.BARK, unfold.around(vertices, faces, z / z[faces].max())
+    lowest = band == bands - 2
+    outer = 0 if lowest else (band + 1) // 2 * 2
+    share = 0.0 if lowest else band / (bands - 2)
+    sheet = unfold.LOW if share < 0.34 else unfold.MIDDLE if share < 0.67 else unfold.HIGH
+    rim = np.zeros(len(vertices), bool)
+    rim[rings[outer]] = True
+    upper = band % 2 == 0 and not lowest
+    v = np.where(rim, unfold.UPPER, 1.0 if upper else 0.0)
+    repeats = round(CONE_REPEATS * float(np.hypot(*vertices[rings[outer], :2].T).mean()))
+    return sheet, unfold.around(vertices, faces, v, max(repeats, 1), unfold.CONE_OVER)
+
+
+def _shrub(rng: np.random.Generator, lobes: Lobes, count: int, fine: bool) -> Form:
+    """A lobed mound that sits on the ground; `fine`: with tufts."""
+    points = lobed_directions(lobes.directions, count) if fine else fibonacci(count)
     faces = hull_faces(points)
-    still, light = lobes.shaped(points)
-    root, light = points[:, 2] < SUNK, light * (0.45 + 0.55 * _shrub_share(still))
-    crown = _tufted(rng, still) if tufted else still.copy()
+    still, depth, light = lobes.shaped(points)
+    root, light = points[:, 2] < SUNK, light * _lit(_shrub_share(still))
+    crown = _tufted(rng, still) if fine else still.copy()
     for place in (crown, still):
-        place[:, 2] = np.where(root, 0.0, _shrub_share(place))
-    return Form(crown, still, faces, np.zeros(len(faces), np.int64), np.zeros(count, bool), root, light,
-                np.zeros(len(faces), bool), 0.5 + 0.5 * unfolded(points)[faces])
+        place[:, 2] = np.where(root, 0.0, _shrub_share(place) ** BULGE)
+    return Form(crown, still, faces, np.zeros(len(faces), np.int64), np.zeros(len(points), bool), root, light,
+                *unfold.lobed(points, faces, depth))
