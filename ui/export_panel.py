@@ -35,9 +35,9 @@ class EARTHCRAFTER_PT_export(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "folder", text="")
         if place is not None and not settings.folder:
             draw_text(layout, context, f"Goes to {exports.folder_of(context.scene, place)}", "FILE_FOLDER")
-        if place is not None and scene_export.is_changed(place) and not any(
-                BY_NAME[name].group == SCENE for name in settings.formats):
-            draw_text(layout, context, "You changed, hid or replaced something: only Mesh as in the Scene has that", "INFO")
+        if place is not None and scene_export.is_changed(place) and any(
+                BY_NAME[name].group == MESHES for name in settings.formats):
+            draw_text(layout, context, "What you changed, hid or replaced is only in Mesh as in the Scene", "INFO")
         if exports.task is not None:
             layout.progress(factor=exports.task.fraction, text=exports.task.text)
             layout.operator("earthcrafter.cancel_export", icon="CANCEL")
