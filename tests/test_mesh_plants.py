@@ -158,6 +158,9 @@ def test_every_form_is_one_closed_surface_of_its_size(class_id, level):
         assert mesh.is_watertight and mesh.is_winding_consistent and mesh.volume > 0 and mesh.body_count == 1
         assert form.vertices[:, 2].min() == 0 and form.vertices[:, 2].max() == pytest.approx(1)
         assert form.vertices[form.root, 2].max() == 0 and form.light.min() >= 0 and form.light.max() <= 1
+        thick = np.where(form.wood, 0.2, plant_forms.SIZES[class_id][0])[:, None] * [1, 1, 0]
+        mesh.vertices = form.vertices * (thick + [0, 0, plant_forms.SIZES[class_id][2]])
+        assert (2 * mesh.area_faces / mesh.edges_unique_length[mesh.faces_unique_edges].max(1)).min() > 0.02, "slivers"
         if level == 0:
             assert len(form.faces) <= 240
 

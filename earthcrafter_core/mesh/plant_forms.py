@@ -252,6 +252,8 @@ def _shrub(rng: np.random.Generator, lobes: Lobes, count: int, fine: bool) -> Fo
     """A lobed mound that sits on the ground; `fine`: with tufts."""
     points = lobed_directions(lobes.directions, count) if fine else fibonacci(count)
     faces = hull_faces(points)
+    if fine:
+        points, faces = _cut_flat(points, faces)
     still, depth, light = lobes.shaped(points)
     root, light = points[:, 2] < SUNK, light * _lit(_shrub_share(still))
     crown = _tufted(rng, still) if fine else still.copy()
@@ -259,3 +261,13 @@ def _shrub(rng: np.random.Generator, lobes: Lobes, count: int, fine: bool) -> Fo
         place[:, 2] = np.where(root, 0.0, _shrub_share(place) ** BULGE)
     return Form(crown, still, faces, np.zeros(len(faces), np.int64), np.zeros(len(points), bool), root, light,
                 *unfold.lobed(points, faces, depth))
+
+
+def _cut_flat(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A shrub's directions and faces with a plain fan in place of the faces that lie on the ground."""
+    flat = (points[:, 2] < SUNK)[faces].all(1)
+    edges = {(int(f[k]), int(f[k - 2])) for f in faces[flat] for k in range(3)}
+    rim = np.array(sorted(edge for edge in edges if edge[::-1] not in edges))
+    kept, index = np.unique(faces[~flat], return_inverse=True)
+    fan = np.column_stack([np.full(len(rim), len(kept)), np.searchsorted(kept, rim)])
+    return np.concatenate([points[kept], [[0.0, 0.0, -1.0]]]), np.concatenate([index.reshape(-1, 3), fan]).astype(np.int32)
