@@ -14,7 +14,7 @@ from mathutils import Vector, noise
 
 from .class_materials import COLOR_ATTRIBUTE
 from .earthcrafter_core.scene import classes as sem
-from .node_builder import new_material
+from .node_builder import NodeBuilder, new_material
 
 BROADLEAVES, CONIFERS, SHRUBS = "EarthCrafter Broadleaf Trees", "EarthCrafter Conifers", "EarthCrafter Shrubs"
 LEAVES, BARK = "EarthCrafter Leaves", "EarthCrafter Bark"
@@ -166,7 +166,7 @@ def _tier(rng: np.random.Generator, z: float, radius: float, rise: float, light:
 
 
 def leaves_material() -> bpy.types.Material:
-    """The instance's colour in the leaves' shade, somewhat different from plant to plant, with a grain of leaves."""
+    """The instance's colour in the leaves' shade, somewhat different from plant to plant, with leaves in clusters."""
     material = bpy.data.materials.get(LEAVES)
     if material is not None:
         return material
@@ -174,21 +174,31 @@ def leaves_material() -> bpy.types.Material:
     material.diffuse_color = (0.05, 0.16, 0.04, 1.0)
     color = add.node("ShaderNodeAttribute", attribute_name=COLOR_ATTRIBUTE, attribute_type="INSTANCER")
     shade = add.node("ShaderNodeAttribute", attribute_name=SHADE)
-    at = add.node("ShaderNodeTexCoord")
-    grain = add.node("ShaderNodeTexNoise", {"Vector": at.outputs["Object"], "Scale": 5.0, "Detail": 3.0, "Roughness": 0.7})
-    lit = add.math("MULTIPLY_ADD", shade.outputs["Fac"], 1.2)
-    lit.node.inputs[2].default_value = 0.3
-    leaf = add.math("MULTIPLY_ADD", grain.outputs["Fac"], 1.1)
-    leaf.node.inputs[2].default_value = 0.45
-    random = add.math("MULTIPLY_ADD", add.node("ShaderNodeObjectInfo").outputs["Random"], 0.3)
-    random.node.inputs[2].default_value = 0.85
-    factor = add.math("MULTIPLY", add.math("MULTIPLY", lit, leaf), random)
+    at = add.node("ShaderNodeTexCoord").outputs["Object"]
+    wave = add.node("ShaderNodeTexNoise", {"Vector": at, "Scale": 3.0, "Detail": 2.0})
+    shift = add.vector("MULTIPLY", wave.outputs["Color"], (0.3, 0.3, 0.3)).outputs["Vector"]
+    bent = add.vector("ADD", at, shift).outputs["Vector"]
+    leaf = add.node("ShaderNodeTexVoronoi", {"Vector": bent, "Scale": 9.0})
+    cluster = add.node("ShaderNodeTexVoronoi", {"Vector": bent, "Scale": 1.7})
+    lit = _linear(add, shade.outputs["Fac"], 1.2, 0.3)
+    own = _linear(add, add.node("ShaderNodeSeparateColor", {"Color": leaf.outputs["Color"]}).outputs[0], 1.4, 1.05)
+    edge, deep = _linear(add, leaf.outputs["Distance"], -1.1, 1.45), _linear(add, cluster.outputs["Distance"], -1.0, 1.45)
+    grain = add.math("MULTIPLY", add.math("MULTIPLY", own, edge), deep)
+    random = _linear(add, add.node("ShaderNodeObjectInfo").outputs["Random"], 0.3, 0.85)
+    factor = add.math("MULTIPLY", add.math("MULTIPLY", lit, grain), random)
     shaded = add.node("ShaderNodeVectorMath", {0: color.outputs["Color"], "Scale": factor}, operation="SCALE")
-    bump = add.node("ShaderNodeBump", {"Strength": 0.9, "Distance": 0.25, "Height": grain.outputs["Fac"]})
+    bump = add.node("ShaderNodeBump", {"Strength": 0.9, "Distance": 0.2, "Height": grain})
     shader = add.node("ShaderNodeBsdfPrincipled", {"Base Color": shaded.outputs["Vector"], "Roughness": 0.9,
                                                    "Specular IOR Level": 0.15, "Normal": bump.outputs["Normal"]})
     add.node("ShaderNodeOutputMaterial", {"Surface": shader.outputs[0]})
     return material
+
+
+def _linear(add: NodeBuilder, value: bpy.types.NodeSocket, factor: float, offset: float) -> bpy.types.NodeSocket:
+    """value * factor + offset."""
+    out = add.math("MULTIPLY_ADD", value, factor)
+    out.node.inputs[2].default_value = offset
+    return out
 
 
 def bark_material() -> bpy.types.Material:
