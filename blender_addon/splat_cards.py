@@ -10,7 +10,7 @@ from .class_materials import COLOR_ATTRIBUTE
 from .layout_mesh import CLASS_ATTRIBUTE
 from .mesh_fill import fill
 from .node_builder import new_material
-from .result_import import KIND
+from .result_import import KIND, parts
 from .splat_arrays import OPACITY
 
 CARDS = "cards"
@@ -20,8 +20,13 @@ _PICTURE, _SIDE = "EarthCrafter Gaussian", 64
 
 
 def bake(context: bpy.types.Context, place: bpy.types.Collection, obj: bpy.types.Object) -> bpy.types.Object:
-    """A new object in the place with a card for each splat that is shown, where the splats are; the splats are hidden."""
+    """An object in the place with a card for each splat that is shown, where the splats are, in the stead of cards that were
+    baked before; the splats are hidden."""
     mesh = _drawn_discs(context, obj)
+    before = parts(place, CARDS)
+    old = [cards.data for cards in before]
+    bpy.data.batch_remove(before)
+    bpy.data.batch_remove([data for data in old if not data.users])
     mesh.name = f"Cards of {place.name}"
     _move_opacity_into_the_colour(mesh)
     mesh.materials.clear()

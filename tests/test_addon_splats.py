@@ -202,7 +202,8 @@ def test_cards_are_a_mesh_that_needs_no_nodes():
     visibility.set_hidden(collection, sem.LAWN, True)
     obj.earthcrafter_splats.viewport = "POINTS"
     assert ops.bake_splat_cards() == {"FINISHED"}
-    made = next(o for o in collection.objects if o.get("earthcrafter_kind") == cards.CARDS)
+    assert ops.bake_splat_cards() == {"FINISHED"}  # anew, not twice in one place
+    made, = [o for o in collection.objects if o.get("earthcrafter_kind") == cards.CARDS]
     left = splats.class_id != sem.LAWN
     mesh = made.data
     assert len(mesh.polygons) == left.sum() and not mesh.validate() and not made.modifiers
