@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "earthcrafter_core"
 LEVELS = [{"errors", ""}, {"scene", "sparse", "flow", "precision", "machine"}, {"models", "render", "convert", "tiling"},
-          {"mesh"}, {"export"}, {"data", "weights"}, {"pipeline"}, {"train", "engine", "layout_commands", "export_commands"}, {"cli"}, {"__main__"}]
+          {"mesh"}, {"export"}, {"data", "weights"}, {"pipeline"},
+          {"train", "engine", "layout_commands", "export_commands"}, {"cli"}, {"__main__"}]
 """Rooms from the bottom up; a room imports from its own level's own room and from lower levels only. "" is the root."""
 ADDON_MAY_USE = ("scene", "errors", "engine.protocol")
 BLENDER = ("bpy", "mathutils", "bpy_extras", "gpu", "gpu_extras", "bmesh", "addon_utils")
