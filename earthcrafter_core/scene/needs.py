@@ -15,8 +15,8 @@ SECONDS = {"load": 0.3, "coarse": 0.024, "fine": 0.027, "voxels": 2.1e-3, "surfa
            "surfels": 1.15e-5, "drape": 5e-6, "mesh": 6.4e-5, "write": 1.6e-5}
 """Of one core. load: once. coarse, fine: for each window and step. voxels: for each column of cells. texture: for each column
 of voxels in a window and each step. All others: for each column of voxels."""
-MEMORY_OF_ANY, MEMORY_OF_COLUMN = 620e6, 15e3
-"""Bytes: of the smallest place at its peak (libraries and networks at rest are 440e6 of them), and on top for each column of
+MEMORY_OF_ANY, MEMORY_OF_COLUMN = 700e6, 15e3
+"""Bytes: of the smallest place at its peak (libraries and networks at rest are 500e6 of them), and on top for each column of
 voxels (in the stage mesh)."""
 TWO_CORES = 0.75
 """Seconds with two cores as a share of those with one."""
