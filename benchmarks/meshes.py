@@ -15,8 +15,8 @@ from earthcrafter_core.data.presets import make_preset
 from earthcrafter_core.export.gltf import glb_bytes
 from earthcrafter_core.mesh.build import build_place
 from earthcrafter_core.mesh.checks import Report, report, report_place
-from earthcrafter_core.mesh.collision import hulls
-from earthcrafter_core.mesh.lod import fit_budget, levels
+from earthcrafter_core.mesh.reduction.collision import hulls
+from earthcrafter_core.mesh.reduction.lod import fit_budget, levels
 from earthcrafter_core.mesh.options import MeshOptions
 from earthcrafter_core.mesh.place import BUILDING, Part, PlaceMesh
 from earthcrafter_core.pipeline import Models, Settings

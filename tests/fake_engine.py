@@ -22,7 +22,7 @@ from earthcrafter_core.convert.mesh import build_mesh
 from earthcrafter_core.engine import server
 from earthcrafter_core.errors import BadInput, Cancelled, OutOfMemory
 from earthcrafter_core.export.gltf import write_glb
-from earthcrafter_core.mesh.plants_file import write_plants
+from earthcrafter_core.mesh.planting.plants_file import write_plants
 from earthcrafter_core.mesh.surface import surface_place
 from earthcrafter_core.scene.classes import BUILDING_IDS, PALETTE
 from earthcrafter_core.scene.layout import Layout

@@ -16,7 +16,7 @@ import small_place
 from earthcrafter_core.export import formats as core_formats
 from earthcrafter_core.export import glb_options
 from earthcrafter_core.export_commands import add_arguments
-from earthcrafter_core.mesh.plants_file import write_plants
+from earthcrafter_core.mesh.planting.plants_file import write_plants
 from earthcrafter_core.scene.colour import srgb_to_linear
 from earthcrafter_core.scene.instances import Instances
 from earthcrafter_core.scene.layout import Layout

@@ -7,7 +7,7 @@ import pytest
 import addon  # before bpy
 import fake_engine
 import small_place
-from earthcrafter_core.mesh.plants_file import write_plants
+from earthcrafter_core.mesh.planting.plants_file import write_plants
 from earthcrafter_core.scene.instances import Instances
 from earthcrafter_core.scene.layout import Layout
 

@@ -6,7 +6,7 @@ import pytest
 import trimesh
 from scipy import ndimage
 
-from earthcrafter_core.mesh.buildings import SINK, building_parts
+from earthcrafter_core.mesh.building.buildings import SINK, building_parts
 from earthcrafter_core.mesh.checks import report
 from earthcrafter_core.mesh.columns import Columns
 from earthcrafter_core.scene import classes as sem

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from earthcrafter_core.mesh.checks import Report, report, report_place
-from earthcrafter_core.mesh.sheet_height import SheetHeight
+from earthcrafter_core.mesh.land.sheet_height import SheetHeight
 from earthcrafter_core.mesh.place import Part
 
 

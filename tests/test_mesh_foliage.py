@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 import small_scene
-from earthcrafter_core.mesh import leaves, unfold
+from earthcrafter_core.mesh.planting import leaves, unfold
 from earthcrafter_core.mesh.build import build_place
-from earthcrafter_core.mesh.crowns import crown_parts
-from earthcrafter_core.mesh.foliage import plant_texture
-from earthcrafter_core.mesh.lod import levels
+from earthcrafter_core.mesh.planting.crowns import crown_parts
+from earthcrafter_core.mesh.planting.foliage import plant_texture
+from earthcrafter_core.mesh.reduction.lod import levels
 from earthcrafter_core.mesh.options import MeshOptions
 from earthcrafter_core.mesh.place import CROWN, Instances, Part, PlaceMesh, Texture
 from earthcrafter_core.scene import classes as sem

@@ -8,14 +8,14 @@ import pytest
 
 from earthcrafter_core.errors import BadInput
 from earthcrafter_core.mesh.checks import Report, report, report_place
-from earthcrafter_core.mesh.collapse import collapsed
-from earthcrafter_core.mesh.collision import hulls
-from earthcrafter_core.mesh.lod import fit_budget, levels
-from earthcrafter_core.mesh.look import charts, with_faces
+from earthcrafter_core.mesh.reduction.collapse import collapsed
+from earthcrafter_core.mesh.reduction.collision import hulls
+from earthcrafter_core.mesh.reduction.lod import fit_budget, levels
+from earthcrafter_core.mesh.reduction.look import charts, with_faces
 from earthcrafter_core.mesh.place import CROWN, Instances, Part, PlaceMesh
-from earthcrafter_core.mesh.sheet_height import SheetHeight
-from earthcrafter_core.mesh.simple_buildings import simpler
-from earthcrafter_core.mesh.solids import united
+from earthcrafter_core.mesh.land.sheet_height import SheetHeight
+from earthcrafter_core.mesh.reduction.simple_buildings import simpler
+from earthcrafter_core.mesh.building.solids import united
 from earthcrafter_core.mesh.topology import edges_of
 from earthcrafter_core.scene import classes as sem
 

@@ -11,12 +11,12 @@ from earthcrafter_core.data.synthetic.form import build_solid, crown_height
 from earthcrafter_core.data.synthetic.style import draw_style
 from earthcrafter_core.data.synthetic.themes import THEMES
 from earthcrafter_core.errors import BadInput
-from earthcrafter_core.mesh import plant_forms
+from earthcrafter_core.mesh.planting import plant_forms
 from earthcrafter_core.mesh.columns import Columns, columns_of
-from earthcrafter_core.mesh.crowns import crown_parts
+from earthcrafter_core.mesh.planting.crowns import crown_parts
 from earthcrafter_core.mesh.place import CROWN, Instances
-from earthcrafter_core.mesh.plants import find_plants
-from earthcrafter_core.mesh.plants_file import read_plants, write_plants
+from earthcrafter_core.mesh.planting.plants import find_plants
+from earthcrafter_core.mesh.planting.plants_file import read_plants, write_plants
 from earthcrafter_core.scene import classes as sem
 from earthcrafter_core.scene.splats import SH_C0, Splats
 

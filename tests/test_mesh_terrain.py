@@ -8,16 +8,16 @@ from scipy import ndimage
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import cKDTree
 
-from earthcrafter_core.mesh import sheet as sheets
+from earthcrafter_core.mesh.land import sheet as sheets
 from earthcrafter_core.mesh.checks import report, report_place
 from earthcrafter_core.mesh.columns import Columns
-from earthcrafter_core.mesh.decks import THICKNESS, deck_parts
+from earthcrafter_core.mesh.land.decks import THICKNESS, deck_parts
 from earthcrafter_core.mesh.place import Instances, PlaceMesh
-from earthcrafter_core.mesh.sheet_borders import Borders, borders_of, grid_borders
-from earthcrafter_core.mesh.sheet_labels import LEVEL_OF, cleaned
-from earthcrafter_core.mesh.terrain import terrain_parts
-from earthcrafter_core.mesh.terrain_heights import DEPTH, KERB, POOL_DEPTH, POOL_FREE
-from earthcrafter_core.mesh.triangulate import constrained, regions
+from earthcrafter_core.mesh.land.sheet_borders import Borders, borders_of, grid_borders
+from earthcrafter_core.mesh.land.sheet_labels import LEVEL_OF, cleaned
+from earthcrafter_core.mesh.land.terrain import terrain_parts
+from earthcrafter_core.mesh.land.terrain_heights import DEPTH, KERB, POOL_DEPTH, POOL_FREE
+from earthcrafter_core.mesh.land.triangulate import constrained, regions
 from earthcrafter_core.scene import classes as sem
 from earthcrafter_core.scene.splats import Splats
 

@@ -6,13 +6,14 @@ import threading
 import numpy as np
 import pytest
 
-from earthcrafter_core.mesh import atlas, facades, threads
-from earthcrafter_core.mesh.atlas import FLAT, PAD, UNDER, WALL, charts_of
+from earthcrafter_core.mesh.texturing import atlas, facades
+from earthcrafter_core.mesh import threads
+from earthcrafter_core.mesh.texturing.atlas import FLAT, PAD, UNDER, WALL, charts_of
 from earthcrafter_core.mesh.columns import Columns
-from earthcrafter_core.mesh.openings import paint_openings
+from earthcrafter_core.mesh.texturing.openings import paint_openings
 from earthcrafter_core.mesh.options import MeshOptions
 from earthcrafter_core.mesh.place import BUILDING, TERRAIN, WATER, Part
-from earthcrafter_core.mesh.texture import texture_place
+from earthcrafter_core.mesh.texturing.texture import texture_place
 from earthcrafter_core.scene import classes as sem
 from earthcrafter_core.scene.splats import SH_C0, Splats, quaternions
 

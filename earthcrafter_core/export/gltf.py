@@ -23,7 +23,7 @@ import pygltflib
 from PIL import Image
 
 from ..errors import WriteError
-from ..mesh.collision import Hull
+from ..mesh.reduction.collision import Hull
 from ..mesh.place import Part, PlaceMesh
 from ..scene.colour import srgb_to_linear
 from .axes import GLTF, flip_v, georeference

@@ -116,7 +116,7 @@ class Result:
         """The coarser levels of detail, the finest of them first; empty where none are asked for."""
         if self.mesh_options.levels == 1:
             return []
-        from ..mesh.lod import levels
+        from ..mesh.reduction.lod import levels
         return levels(self.place, self.mesh_options.levels, self.check)[1:]
 
     @cached_property
@@ -124,7 +124,7 @@ class Result:
         """The collision meshes; empty where none are asked for."""
         if not self.mesh_options.collisions:
             return []
-        from ..mesh.collision import hulls
+        from ..mesh.reduction.collision import hulls
         return hulls(self.place, self.check)
 
     def kept_glb(self) -> Path | None:

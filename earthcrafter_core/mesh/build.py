@@ -11,18 +11,18 @@ from ..convert.mesh import build_mesh
 from ..scene import classes as sem
 from ..scene.splats import Splats
 from ..scene.voxels import VoxelScene
-from .buildings import building_parts
+from .building.buildings import building_parts
 from .columns import WATER_IDS, Columns, columns_of
-from .crowns import crown_parts
-from .decks import deck_parts
-from .foliage import NAME, plant_texture
+from .planting.crowns import crown_parts
+from .land.decks import deck_parts
+from .planting.foliage import NAME, plant_texture
 from .options import MeshOptions
 from .place import Part, PlaceMesh
-from .plants import find_plants
-from .sheet_height import SheetHeight
+from .planting.plants import find_plants
+from .land.sheet_height import SheetHeight
 from .surface import surface_part
-from .terrain import terrain_parts
-from .texture import texture_place
+from .land.terrain import terrain_parts
+from .texturing.texture import texture_place
 
 Told = Callable[[str, float, int, int], None]
 """step, seconds, triangles before and after it"""
@@ -69,7 +69,7 @@ def build_place(voxels: VoxelScene, splats: Splats, options: MeshOptions | None 
         clock.done("textures", before, place.triangles())
     if options.triangles is not None and place.triangles() > options.triangles:
         before = place.triangles()
-        from .lod import fit_budget  # pulls in the simplifier, which few need
+        from .reduction.lod import fit_budget  # pulls in the simplifier, which few need
         place = fit_budget(place, options.triangles, check)
         clock.done("budget", before, place.triangles())
     return place

@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, fields, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .sheet_height import SheetHeight
+from .land.sheet_height import SheetHeight
 from .place import BUILDING, CROWN, DECK, TERRAIN, WATER, Part, PlaceMesh
 from .topology import Edges, edges_of, face_normals, joined, pieces, pinches, volumes, welded
 

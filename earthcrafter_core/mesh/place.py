@@ -9,7 +9,7 @@ import numpy as np
 from ..scene.instances import Instances
 
 if TYPE_CHECKING:
-    from .foliage import PlantTexture
+    from .planting.foliage import PlantTexture
 
 TERRAIN, WATER, BUILDING, DECK, CROWN = "terrain", "water", "building", "deck", "crown"
 

@@ -29,7 +29,7 @@ from ..errors import BadInput
 from ..export.gltf import write_glb
 from ..mesh.build import build_place
 from ..mesh.place import BUILDING
-from ..mesh.plants_file import write_plants
+from ..mesh.planting.plants_file import write_plants
 from ..precision import bfloat16_is_fast
 from ..render.thumbnail import thumbnail
 from ..scene.classes import PALETTE

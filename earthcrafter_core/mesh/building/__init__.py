@@ -1,0 +1,1 @@
+"""Buildings: plans of straight walls, planar roofs, closed solids."""

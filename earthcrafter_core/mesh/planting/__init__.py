@@ -1,0 +1,1 @@
+"""Plants: where they stand, what form they have, and their leaves."""

@@ -1,0 +1,1 @@
+"""Fewer triangles: levels of detail, budgets, hulls for physics."""

@@ -1,0 +1,1 @@
+"""Textures: charts, colours baked from surfels, and detail finer than these."""
