@@ -160,8 +160,8 @@ def _tier(rng: np.random.Generator, z: float, radius: float, rise: float, light:
     droop = np.where(np.arange(count) % 2, 0.1, -0.08) * radius + rng.uniform(-0.05, 0.05, count)
     rim = np.stack([long * np.cos(turn), long * np.sin(turn), z + droop], 1)
     points = np.concatenate([rim, [[0, 0, z + rise], [0, 0, z + 0.35 * rise]]])
-    upper = [(k, (k + 1) % count, count) for k in range(count)]
-    under = [((k + 1) % count, k, count + 1) for k in range(count)]
+    upper: list[tuple[int, ...]] = [(k, (k + 1) % count, count) for k in range(count)]
+    under: list[tuple[int, ...]] = [((k + 1) % count, k, count + 1) for k in range(count)]
     return points, upper + under, np.concatenate([np.where(np.arange(count) % 2, 0.55, 0.95) * light, [0.8 * light, 0.15]])
 
 

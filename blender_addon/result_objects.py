@@ -58,7 +58,7 @@ def mesh_object(name: str, arrays: MeshArrays, materials: list[bpy.types.Materia
             yield
         mesh.update()
         yield
-        if arrays.corner_normal is None:
+        if arrays.corner_normal is None or arrays.sharp_edge is None:
             fill(mesh, "sharp_face", "BOOLEAN", "FACE", "value", np.ones(count, bool))
         else:  # by Blender's own name for them
             fill(mesh, "custom_normal", "FLOAT_VECTOR", "CORNER", "vector", arrays.corner_normal)
@@ -66,7 +66,8 @@ def mesh_object(name: str, arrays: MeshArrays, materials: list[bpy.types.Materia
         yield
         obj = bpy.data.objects.new(name, mesh)
         obj.location = arrays.origin
-        for key, value in {PART: arrays.kind, **arrays.attributes}.items():
+        told: dict[str, str | float] = {PART: arrays.kind, **arrays.attributes}
+        for key, value in told.items():
             obj[key] = _as_told(key, value)
         if arrays.one_class:
             obj[CLASS] = arrays.one_class

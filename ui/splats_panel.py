@@ -24,8 +24,10 @@ class EARTHCRAFTER_PT_splats(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Form, light, number, cut, cards."""
         layout, place = self.layout, chosen_place(context)
+        obj = None if place is None else splat_display.splats_of(place)
+        if place is None or obj is None:
+            return
         draw_name(layout, context, place)
-        obj = splat_display.splats_of(place)
         if obj.hide_viewport:
             button = layout.operator("earthcrafter.show_part", text="Show Splats", icon="HIDE_OFF")
             button.kind, button.collection = SPLATS, place.name
