@@ -17,6 +17,7 @@ from .atlas import charts_of
 from .bake import rasterise, surfels_of
 from .built import BuiltPainter, street_of
 from ..columns import WATER_IDS, Columns
+from .markings import paint_markings
 from .ground import KERB, ground_texture
 from ..kernel import KERNEL
 from ..options import MeshOptions
@@ -77,6 +78,8 @@ def _seen_from_above(name: str, parts: list[Part], splats: Splats, columns: Colu
     class_map = _class_map(parts, columns, ids, (h, w), density)
     rows = np.flatnonzero(sem.is_in(splats.class_id, ids))
     color, rough = ground_texture(splats, rows, class_map, columns.origin, density, roughness, detail, threads.run)
+    if detail:
+        paint_markings(color, class_map, density)
     out = []
     for part in parts:
         xy = part.vertices[part.faces][..., :2] - columns.origin  # [F, 3, 2]
