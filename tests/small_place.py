@@ -8,8 +8,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from earthcrafter_core.export.gltf import GlbOptions, glb_bytes
-from earthcrafter_core.mesh.reduction.collision import Hull
-from earthcrafter_core.mesh.place import BUILDING, CROWN, TERRAIN, WATER, Instances, Part, PlaceMesh, Texture
+from earthcrafter_core.mesh.place import BUILDING, CROWN, TERRAIN, WATER, Hull, Instances, Part, PlaceMesh, Texture
 from earthcrafter_core.scene.classes import BROADLEAF, HOUSE, LAWN, ROAD, WATER as WATER_CLASS
 
 SIZE = 32.0

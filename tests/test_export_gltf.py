@@ -15,8 +15,7 @@ from earthcrafter_core.errors import BadInput, WriteError
 from earthcrafter_core.export import axes
 from earthcrafter_core.export.corners import indexed
 from earthcrafter_core.export.gltf import GlbOptions, collision_name, glb_bytes, screen_coverage, write_glb
-from earthcrafter_core.mesh.reduction.collision import Hull
-from earthcrafter_core.mesh.place import PlaceMesh
+from earthcrafter_core.mesh.place import Hull, PlaceMesh
 from earthcrafter_core.mesh.surface import surface_place
 from earthcrafter_core.scene import classes as sem
 from earthcrafter_core.scene.colour import srgb_to_linear

@@ -12,8 +12,7 @@ from earthcrafter_core.export.axes import Georeference
 from earthcrafter_core.export.splat_files import along_curve
 from earthcrafter_core.export.usd import identifier, write_usd
 from earthcrafter_core.export.usd_splats import write_usd_splats
-from earthcrafter_core.mesh.reduction.collision import Hull
-from earthcrafter_core.mesh.place import PlaceMesh
+from earthcrafter_core.mesh.place import Hull, PlaceMesh
 from earthcrafter_core.scene import classes as sem
 from earthcrafter_core.scene.colour import srgb_to_linear
 

@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "earthcrafter_core"
-LEVELS = [{"errors", ""}, {"scene", "sparse", "flow", "precision", "machine"}, {"models", "render", "convert", "tiling"},
-          {"mesh"}, {"export"}, {"data", "weights"}, {"pipeline"},
+LEVELS = [{"errors", ""}, {"scene", "sparse", "flow", "precision", "machine", "compiling"},
+          {"models", "render", "convert", "tiling"}, {"mesh"}, {"export"}, {"data", "weights"}, {"pipeline"},
           {"train", "engine", "layout_commands", "export_commands"}, {"cli"}, {"__main__"}]
 """Rooms from the bottom up; a room imports from its own level's own room and from lower levels only. "" is the root."""
 ADDON_MAY_USE = ("scene", "errors", "engine.protocol")

@@ -23,8 +23,7 @@ import pygltflib
 from PIL import Image
 
 from ..errors import WriteError
-from ..mesh.reduction.collision import Hull
-from ..mesh.place import Part, PlaceMesh
+from ..mesh.place import Hull, Part, PlaceMesh
 from ..scene.colour import srgb_to_linear
 from .axes import GLTF, flip_v, georeference
 from .corners import indexed

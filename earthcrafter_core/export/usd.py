@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..mesh.reduction.collision import Hull
-from ..mesh.place import Part, PlaceMesh, Texture
+from ..mesh.place import Hull, Part, PlaceMesh, Texture
 from ..scene.colour import srgb_to_linear
 from .axes import USD, Georeference
 from .materials import Material, Materials, materials_of

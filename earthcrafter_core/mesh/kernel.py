@@ -4,7 +4,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from ..render.cpu_compile import INLINE, PARALLEL
+from ..compiling import INLINE, PARALLEL
 
 KERNEL = PARALLEL
 """Options of kernels: compiled once and kept, without Python's lock."""

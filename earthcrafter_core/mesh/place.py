@@ -58,6 +58,23 @@ class Texture:
 
 
 @dataclass
+class Hull:
+    """One collision mesh.
+
+    Attributes:
+        of: name of the part that it stands for. number: counts the hulls of that part from 0.
+        vertices: float64 [V, 3] metres, z up. faces: int32 [F, 3] counter-clockwise from outside.
+        convex: whether it is convex; the ground is not.
+    """
+
+    of: str
+    number: int
+    vertices: np.ndarray
+    faces: np.ndarray
+    convex: bool = True
+
+
+@dataclass
 class PlaceMesh:
     """A place: its parts, the textures they use, and what stands at points (drawn by the crown parts as well).
 

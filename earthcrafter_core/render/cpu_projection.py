@@ -11,7 +11,7 @@ import math
 import numba
 import numpy as np
 
-from .cpu_compile import PARALLEL
+from ..compiling import PARALLEL
 from .definition import ALPHA_MIN, EDGE_ON, LOW_PASS, REACH
 
 N_PARAMS = 9  # centre x, y; inverse(J) 00, 01, 10, 11; w 0, 1; opacity

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from .cpu_compile import INLINE, PARALLEL
+from ..compiling import INLINE, PARALLEL
 from .cpu_projection import N_PARAMS
 from .definition import ALPHA_MAX, ALPHA_MIN, LOW_PASS, TRANSMITTANCE_MIN
 

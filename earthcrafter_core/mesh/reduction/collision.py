@@ -2,35 +2,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from manifold3d import Manifold, Mesh64
 
 from .collapse import collapsed
-from ..place import BUILDING, DECK, TERRAIN, Part, PlaceMesh
+from ..place import BUILDING, DECK, TERRAIN, Hull, Part, PlaceMesh
 
 GROUND_ERROR = 0.15  # metres (root mean square) by which the ground for physics may differ from what is seen
 GROUND_SHARE = 0.02  # of the ground's triangles is what is left at least
 SLICE = 8.0  # metres: a bent bridge is cut into hulls of about this length
 SMALLEST = 1e-3  # cubic metres: thinner pieces are no bodies
-
-
-@dataclass
-class Hull:
-    """One collision mesh.
-
-    Attributes:
-        of: name of the part that it stands for. number: counts the hulls of that part from 0.
-        vertices: float64 [V, 3] metres, z up. faces: int32 [F, 3] counter-clockwise from outside.
-        convex: whether it is convex; the ground is not.
-    """
-
-    of: str
-    number: int
-    vertices: np.ndarray
-    faces: np.ndarray
-    convex: bool = True
 
 
 def hulls(place: PlaceMesh, check: Callable[[], None] = lambda: None) -> list[Hull]:

@@ -1,4 +1,4 @@
-"""Compilation of the CPU rasteriser's kernels, and where the compiled ones are kept."""
+"""How numba compiles kernels, and where the compiled ones are kept."""
 from __future__ import annotations
 
 import atexit
