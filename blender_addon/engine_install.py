@@ -24,10 +24,10 @@ BUILDS = ("cpu", "cuda", "apple")
 TORCH_INDEX = "https://download.pytorch.org/whl/"
 PACKAGE_INDEX = "https://pypi.org/simple"
 WINDOWS_CUDA = "cu130"  # the CUDA release that PyPI's own build for Linux carries
-SIZES = {("linux", "cpu"): (325, 1170), ("linux", "cuda"): (2864, 5222), ("win32", "cpu"): (238, 849),
-         ("darwin", "apple"): (196, 798)}
-"""(download, on disk) in MB, by system and build: on Linux of real installations, for the others the pinned list's wheels
-summed and the 36 MB that the environment itself takes on Linux."""
+SIZES = {("linux", "cpu"): (370, 1440), ("linux", "cuda"): (2909, 5490), ("win32", "cpu"): (261, 933),
+         ("darwin", "apple"): (245, 1066)}
+"""(download, on disk) in MB, by system and build: on Linux of real installations before there were exports, to which the wheels
+of these are added; for the others the pinned list's wheels summed and the 36 MB that the environment itself takes on Linux."""
 _PYTHONS = ((3, 11), (3, 14))
 _LOOK = ("import importlib.util as u, json, struct, sys; print(json.dumps([list(sys.version_info[:3]), "
          "struct.calcsize('P') * 8, [m for m in ('venv', 'ensurepip') if u.find_spec(m) is None]]))")
