@@ -13,15 +13,15 @@ from ..scene.splats import Splats
 from ..scene.voxels import VoxelScene
 from .building.buildings import building_parts
 from .columns import WATER_IDS, Columns, columns_of
-from .planting.crowns import crown_parts
 from .land.decks import deck_parts
-from .planting.foliage import NAME, plant_texture
+from .land.sheet_height import SheetHeight
+from .land.terrain import terrain_parts
 from .options import MeshOptions
 from .place import Part, PlaceMesh
+from .planting.crowns import crown_parts
+from .planting.foliage import NAME, plant_texture
 from .planting.plants import find_plants
-from .land.sheet_height import SheetHeight
 from .surface import surface_part
-from .land.terrain import terrain_parts
 from .texturing.texture import texture_place
 
 Told = Callable[[str, float, int, int], None]

@@ -9,11 +9,11 @@ from scipy import ndimage
 from ...scene import classes as sem
 from ...scene.splats import Splats
 from ..columns import UP, Columns
+from ..place import BUILDING, Part
 from .footprints import RIGHT_ANGLED, Plan, cover, rectangles, rectilinear_plan
 from .frames import Frame, Patch, Raster, main_direction, patch_of, raster_of
 from .parapets import LEAST_AREA as PARAPET_AREA
 from .parapets import grid_parapets, ring_parapet
-from ..place import BUILDING, Part
 from .roofs import FLAT, TERRACES, Roof, fitted, rectangle_forms
 from .round_plans import RoundPlan, circle_plan, free_plan, round_roofs
 from .solids import corner_normals, is_sound, trimmed, united

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from manifold3d import Manifold, OpType
 
-from .frames import Frame
 from ..topology import edges_of, face_normals, pinches
+from .frames import Frame
 
 TOLERANCE = 0.004  # metres by which simplifying may move a surface
 SAME_PLACE = 1e-4  # metres

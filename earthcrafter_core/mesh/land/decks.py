@@ -12,9 +12,9 @@ from ...convert.kerbs import FINE
 from ...scene import classes as sem
 from ...scene.splats import Splats
 from ..columns import Columns
+from ..place import DECK, Part
 from .deck_levels import Deck, find_decks
 from .deck_supports import supports
-from ..place import DECK, Part
 from .sheet import Sheet, sheet_of
 from .sheet_borders import LONGEST, Borders, borders_of
 from .sheet_labels import OUTSIDE_LABEL, cleaned

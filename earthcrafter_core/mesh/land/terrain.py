@@ -12,9 +12,9 @@ from ..columns import WATER_IDS, Columns
 from ..place import TERRAIN, Part
 from .sheet import Sheet, sheet_of, split
 from .sheet_borders import Borders, borders_of, grid_borders
-from .terrain_heights import Heights
 from .sheet_labels import BASIN, BED, HIGH, LEVEL_OF, LOW, OUTSIDE_LABEL, ground_labels, nearest_where
 from .sheet_normals import corner_normals
+from .terrain_heights import Heights
 from .water import water_parts
 
 SAME = 0.015  # metres: levels of a point that are nearer are one

@@ -11,9 +11,9 @@ from scipy.spatial import cKDTree
 from ...scene import classes as sem
 from ...scene.splats import Splats
 from ..columns import Columns
+from ..place import CROWN, Instances, Part
 from .foliage import NAME, PlantTexture
 from .leaves import BARK, LIGHT
-from ..place import CROWN, Instances, Part
 from .plant_forms import VARIANTS, Form, form
 
 PLANT_IDS = (sem.BROADLEAF, sem.CONIFER, sem.ORCHARD, sem.SHRUB)

@@ -8,12 +8,12 @@ import numba
 import numpy as np
 
 from ...scene import classes as sem
-from . import unfold
 from ..kernel import KERNEL
-from .leaves import BARK, BORDER, sheet_of
 from ..place import Instances, Texture
-from .plant_forms import Form
 from ..threads import Threads
+from . import unfold
+from .leaves import BARK, BORDER, sheet_of
+from .plant_forms import Form
 
 NAME = "plants"
 TINTS = {sem.BROADLEAF: 4, sem.CONIFER: 3, sem.ORCHARD: 3, sem.SHRUB: 4}

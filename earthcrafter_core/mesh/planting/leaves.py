@@ -11,8 +11,8 @@ import numba
 import numpy as np
 
 from ...scene import classes as sem
-from . import unfold
 from ..kernel import KERNEL
+from . import unfold
 from .plant_forms import CONE_REPEATS, sheet_light
 
 BORDER = 3  # texels around what is painted of a sheet: filters take from there

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .collapse_kernel import FREE, LINE, LOCKED, faces_of, run, start
 from ..topology import Edges, edges_of, face_normals
+from .collapse_kernel import FREE, LINE, LOCKED, faces_of, run, start
 
 CREASE = np.cos(np.radians(45))  # edges that bend more are kept as lines
 CORNER = 2 * np.sin(np.radians(45) / 2)  # length of the difference of two directions, by which an open border has a corner

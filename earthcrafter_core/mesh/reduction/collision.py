@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from manifold3d import Manifold, Mesh64
 
-from .collapse import collapsed
 from ..place import BUILDING, DECK, TERRAIN, Hull, Part, PlaceMesh
+from .collapse import collapsed
 
 GROUND_ERROR = 0.15  # metres (root mean square) by which the ground for physics may differ from what is seen
 GROUND_SHARE = 0.02  # of the ground's triangles is what is left at least

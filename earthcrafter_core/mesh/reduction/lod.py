@@ -13,13 +13,13 @@ from scipy.spatial import cKDTree
 
 from ...errors import BadInput
 from ...scene.instances import Instances
-from .collapse import CREASE, collapsed
-from ..planting.crowns import crown_parts
-from .look import charts, with_faces
 from ..place import BUILDING, CROWN, DECK, TERRAIN, WATER, Part, PlaceMesh
+from ..planting.crowns import crown_parts
 from ..planting.plant_forms import LEVELS as CROWN_LEVELS
-from .simple_buildings import simpler
 from ..topology import edges_of
+from .collapse import CREASE, collapsed
+from .look import charts, with_faces
+from .simple_buildings import simpler
 
 RATIO = 4  # triangles of a level to those of the next
 SAME_PLACE = 1e-6  # metres: corners of ground and water that are nearer are one

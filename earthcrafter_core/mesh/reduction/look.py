@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..place import Part
 from ..land.sheet_normals import corner_normals
+from ..place import Part
 from ..topology import Edges, edges_of, face_normals, joined
 
 SAME_UV = 1e-5

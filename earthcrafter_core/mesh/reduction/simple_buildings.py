@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 from manifold3d import Manifold
 
-from .look import with_form
-from ..place import Part
 from ..building.solids import united
+from ..place import Part
 from ..topology import edges_of, welded
+from .look import with_form
 
 SHARES = (1.0, 0.95, 0.8)  # of the volume that the pieces must hold, by step
 

@@ -8,11 +8,11 @@ import numpy as np
 from scipy import ndimage
 
 from ...scene import classes as sem
+from ..columns import Columns
+from ..place import BUILDING, DECK, Part, Texture
 from . import bake, covers, facades
 from .atlas import FLAT, PAD, ROOF, UNDER, WALL, Charts
-from ..columns import Columns
 from .openings import paint_openings
-from ..place import BUILDING, DECK, Part, Texture
 
 COARSE = 4.0  # texels a metre at which surfels are summed: their standard deviation is 0.3 m, more would show no more
 COARSE_PAD = 3  # texels around a chart at that density

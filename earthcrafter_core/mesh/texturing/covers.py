@@ -5,8 +5,8 @@ import numba
 import numpy as np
 
 from ...scene import classes as sem
-from .facades import BRICK, PANELS, RIBS, SIDING, Look
 from ..kernel import KERNEL, SMALL, hashed, noise, shade
+from .facades import BRICK, PANELS, RIBS, SIDING, Look
 
 TILES, SHINGLES, SEAMS, GRAVEL, MEMBRANE, CONCRETE, PAVING = range(7)
 """Kinds of roofs and decks."""

@@ -9,8 +9,8 @@ from scipy import ndimage
 
 from ...scene import classes as sem
 from ...scene.splats import Splats, rotation_matrices
-from .bake import REACH
 from ..kernel import KERNEL, SMALL, hashed, noise
+from .bake import REACH
 
 BAND = 128  # rows of texels that are worked on at once
 FILL_CELL = 4.0  # metres, of the planes of tones that fill gaps

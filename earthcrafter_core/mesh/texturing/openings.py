@@ -4,8 +4,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from .facades import DOOR, FRENCH, GATE, SHOP, SKYLIGHT, WINDOW
 from ..kernel import KERNEL, SMALL, hashed, rectangle
+from .facades import DOOR, FRENCH, GATE, SHOP, SKYLIGHT, WINDOW
 
 SKY = np.array([150, 172, 196], np.float32)  # what upper panes mirror
 CURTAIN = np.array([188, 182, 170], np.float32)

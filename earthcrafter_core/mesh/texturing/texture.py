@@ -13,16 +13,16 @@ from scipy import ndimage
 
 from ...scene import classes as sem
 from ...scene.splats import Splats
-from .atlas import charts_of
-from .bake import rasterise, surfels_of
-from .built import BuiltPainter, street_of
 from ..columns import WATER_IDS, Columns
-from .markings import paint_markings
-from .ground import KERB, ground_texture
 from ..kernel import KERNEL
 from ..options import MeshOptions
 from ..place import BUILDING, DECK, TERRAIN, WATER, Part, Texture
 from ..threads import Threads
+from .atlas import charts_of
+from .bake import rasterise, surfels_of
+from .built import BuiltPainter, street_of
+from .ground import KERB, ground_texture
+from .markings import paint_markings
 
 LARGEST = 8192  # texels along a side of the ground's texture
 WATER_SHARE = 0.25  # of the ground's texels a metre: water is smooth
