@@ -4,13 +4,12 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from ..compiling import INLINE, PARALLEL
+from ..compiling import PARALLEL
 
 KERNEL = PARALLEL
 """Options of kernels: compiled once and kept, without Python's lock."""
 SMALL = {"cache": True, "error_model": "numpy"}
 """Options of functions that kernels call."""
-INLINED = INLINE
 
 
 @numba.njit(**SMALL)

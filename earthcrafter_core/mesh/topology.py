@@ -84,6 +84,11 @@ def pinches(faces: np.ndarray, edges: Edges) -> int:
     return int((meets > 1).sum())
 
 
+def plane_cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Plane cross products [N] of vectors [N, 2]."""
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+
+
 def face_normals(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Unit normals float64 [F, 3] (zero where a face has no area) and areas [F] in square metres."""
     p = vertices[faces]

@@ -7,6 +7,7 @@ import numpy as np
 import shapely
 from scipy import ndimage
 
+from ..topology import plane_cross
 from .frames import Frame, Raster
 from .roofs import FLAT, HIP, SLOPE_PRICE, TERRACES, Form, Roof, fitted, prism
 from .terraces import LEAST_TERRACE, PRICE, levels_of
@@ -106,9 +107,9 @@ def _sharpened(ring: np.ndarray) -> np.ndarray:
         a, p, q, b = (np.roll(ring, k, 0) for k in (1, 0, -1, -2))
         before, side, after = p - a, q - p, b - q
         det = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
-        same = np.sign(_cross(before, side)) == np.sign(_cross(side, after))
+        same = np.sign(plane_cross(before, side)) == np.sign(plane_cross(side, after))
         with np.errstate(divide="ignore", invalid="ignore"):
-            along = _cross(side, after) / det  # how far beyond p, in units of the side before
+            along = plane_cross(side, after) / det  # how far beyond p, in units of the side before
             meet = p + along[:, None] * before
         reach = np.hypot(*(meet - (p + q) / 2).T)
         length = np.hypot(*side.T)
@@ -120,11 +121,6 @@ def _sharpened(ring: np.ndarray) -> np.ndarray:
         ring[k] = meet[k]
         ring = np.delete(ring, (k + 1) % len(ring), 0)
     return ring
-
-
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Plane cross products [N] of vectors [N, 2]."""
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
 def convex_polygons(polygon: shapely.Polygon) -> list[np.ndarray]:
@@ -152,7 +148,7 @@ def _is_convex(ring: np.ndarray, owner: dict) -> bool:
     would have a corner there that the hull of the ring has not. owner: has the sides of all polygons."""
     side = np.roll(ring, -1, 0) - ring
     onward = np.roll(side, -1, 0)
-    turn = _cross(side, onward) / np.maximum(np.hypot(*side.T) * np.hypot(*onward.T), 1e-12)
+    turn = plane_cross(side, onward) / np.maximum(np.hypot(*side.T) * np.hypot(*onward.T), 1e-12)
     free = [(tuple(b), tuple(a)) not in owner for a, b in zip(ring, np.roll(ring, -1, 0))]
     straight = np.array(free) & np.roll(free, -1)
     return bool((turn > np.where(straight, -1e-9, STRAIGHT)).all())
@@ -235,7 +231,7 @@ def within(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def _area(polygon: np.ndarray) -> float:
     """Square metres of a polygon [P, 2]."""
-    return float(abs(_cross(polygon, np.roll(polygon, -1, 0)).sum()) / 2)
+    return float(abs(plane_cross(polygon, np.roll(polygon, -1, 0)).sum()) / 2)
 
 
 def _beyond(polygon: np.ndarray, away: np.ndarray, limit: float) -> np.ndarray | None:

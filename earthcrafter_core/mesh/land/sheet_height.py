@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..topology import plane_cross
+
 CELL = 4.0  # metres: side of the bins that triangles are looked up by
 NEAR = 1e-9  # share of a triangle: places on an edge belong to both sides
 
@@ -50,14 +52,10 @@ class SheetHeight:
 def _height_in(p: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Height of triangles [K, 3, 3] at places [K, 2], NaN where a place is not inside; upright ones are left out."""
     a, b, c = (p[:, k, :2] for k in range(3))
-    area = _cross(b - a, c - a)
+    area = plane_cross(b - a, c - a)
     with np.errstate(divide="ignore", invalid="ignore"):
-        u, v = _cross(place - a, c - a) / area, _cross(b - a, place - a) / area
+        u, v = plane_cross(place - a, c - a) / area, plane_cross(b - a, place - a) / area
     with np.errstate(invalid="ignore"):
         inside = (np.abs(area) > 1e-12) & (u >= -NEAR) & (v >= -NEAR) & (u + v <= 1 + NEAR)
     with np.errstate(invalid="ignore"):
         return np.where(inside, p[:, 0, 2] + u * (p[:, 1, 2] - p[:, 0, 2]) + v * (p[:, 2, 2] - p[:, 0, 2]), np.nan)
-
-
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]

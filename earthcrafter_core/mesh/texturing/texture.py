@@ -18,6 +18,7 @@ from ..kernel import KERNEL
 from ..options import MeshOptions
 from ..place import BUILDING, DECK, TERRAIN, WATER, Part, Texture
 from ..threads import Threads
+from ..topology import face_normals
 from .atlas import charts_of
 from .bake import rasterise, surfels_of
 from .built import BuiltPainter, street_of
@@ -83,7 +84,7 @@ def _seen_from_above(name: str, parts: list[Part], splats: Splats, columns: Colu
     out = []
     for part in parts:
         xy = part.vertices[part.faces][..., :2] - columns.origin  # [F, 3, 2]
-        normal = _normals(part)
+        normal, _ = face_normals(part.vertices, part.faces)
         kerb = np.abs(normal[:, 2]) < STEEP
         upper = -normal[:, :2] / np.maximum(np.linalg.norm(normal[:, :2], axis=1), 1e-9)[:, None]
         xy = xy + np.where(kerb[:, None], upper * min(KERB / 2, 0.75 / density), 0.0)[:, None]  # kerbs: as their upper edge
@@ -110,13 +111,6 @@ def _class_map(parts: list[Part], columns: Columns, ids: np.ndarray, shape: tupl
         xy = (part.vertices[part.faces][..., :2] - columns.origin) * density
         rasterise(np.ascontiguousarray(xy), part.face_class, out)
     return out
-
-
-def _normals(part: Part) -> np.ndarray:
-    """Unit normals float64 [F, 3] of a part's faces."""
-    a, b, c = part.vertices[part.faces].transpose(1, 0, 2)
-    normal = np.cross(b - a, c - a)
-    return normal / np.maximum(np.linalg.norm(normal, axis=1), 1e-12)[:, None]
 
 
 @numba.njit(**KERNEL)
