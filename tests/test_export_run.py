@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import shutil
 import struct
+import zipfile
 from pathlib import Path
 
 import export_scene
@@ -86,6 +87,8 @@ def test_the_same_bytes_every_time(folder, tmp_path, monkeypatch):
         found.append({p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()})
     assert len(found[0]) == len(FORMATS) + 4  # two colours and a roughness of USD, the layout's JSON
     assert [p for p in found[0] if found[0][p] != found[1].get(p)] == []
+    with zipfile.ZipFile(tmp_path / "a" / "town.usdz") as package:  # the clock may have stood still between the two
+        assert {entry.date_time for entry in package.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_older_files_are_replaced_and_others_stay(folder, tmp_path, capsys):

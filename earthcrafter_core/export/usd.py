@@ -11,7 +11,9 @@ Specification: OpenUSD's UsdGeom, UsdShade, UsdPreviewSurface and UsdPhysics sch
 """
 from __future__ import annotations
 
+import os
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,8 +87,11 @@ def _write_texture(folder: Path, name: str, texture: Texture, quality: int | Non
 
 
 def _package(path: Path, layer: Path) -> None:
-    """Put a layer and its textures into one .usdz."""
+    """Put a layer and its textures into one .usdz. Its entries carry the files' times, in local time: one day for all."""
     from pxr import Sdf, UsdUtils
+    first_day = time.mktime((1980, 1, 1, 0, 0, 0, 0, 0, -1))  # of a zip file's calendar
+    for file in (p for p in layer.parent.rglob("*") if p.is_file()):
+        os.utime(file, (first_day, first_day))
     if not UsdUtils.CreateNewUsdzPackage(Sdf.AssetPath(str(layer)), str(path)):
         raise OSError(f"the package {path.name} could not be made")
 
