@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from earthcrafter_core import pipeline
-from earthcrafter_core.convert.files import read_splats, read_voxels
+from earthcrafter_core.convert.files import read_surfels, read_voxels
 from earthcrafter_core.data.presets import make_preset
 from earthcrafter_core.export.gltf import glb_bytes
 from earthcrafter_core.mesh.build import build_place
@@ -96,7 +96,7 @@ def _percent(part: float, whole: float) -> str:
 
 
 def _built(folder: Path, options: MeshOptions, told: Callable[[str, float, int, int], None]) -> PlaceMesh:
-    return build_place(read_voxels(folder), read_splats(folder / "splats.ply"), options, told=told)
+    return build_place(read_voxels(folder), read_surfels(folder), options, told=told)
 
 
 def _timed(work: Callable):

@@ -87,13 +87,13 @@ def _timed(call: Callable[[], object]) -> tuple[float, object]:
 def _ours(addon: object, path: Path, cap: int) -> dict[str, float]:
     import bpy
 
-    arrays, files, objects, nodes = (addon.part(n) for n in (  # type: ignore[attr-defined]
-        "splat_arrays", "result_files", "cloud_objects", "splat_nodes"))
+    arrays, files, objects, nodes, merging = (addon.part(n) for n in (  # type: ignore[attr-defined]
+        "splat_arrays", "result_files", "cloud_objects", "splat_nodes", "earthcrafter_core.scene.merging"))
     group, before = nodes.splats_group(), _peak()
 
     def read() -> object:
         splats = files.read_splats(path)
-        return arrays.splat_arrays(splats, arrays.most_important(splats, cap))
+        return arrays.splat_arrays(merging.merged(splats, cap))
 
     seconds, made = _timed(read)
     steps, longest, obj = objects.cloud_object("Splats", made, group, {}), 0.0, None

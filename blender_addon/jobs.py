@@ -21,7 +21,8 @@ def settings_of(scene: bpy.types.Scene, seed: int | None = None) -> dict[str, An
     chosen = scene.earthcrafter
     return {"seed": chosen.seed if seed is None else seed, "steps": chosen.steps, "guidance": chosen.guidance or None,
             "relief": "flat" if chosen.relief == "flat" else "generated", "voxel_size": chosen.voxel_size,
-            "mesh": chosen.mesh, "colours": chosen.colours, "texels": chosen.texels, "device": preferences().device or "cpu"}
+            "mesh": chosen.mesh, "colours": chosen.colours, "texels": chosen.texels,
+            "splats": chosen.splats, "splat_size": chosen.splat_size, "device": preferences().device or "cpu"}
 
 
 def target_of(context: bpy.types.Context, obj: bpy.types.Object, beside: int = 0) -> Target:

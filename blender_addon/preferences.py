@@ -62,8 +62,8 @@ class EarthCrafterPreferences(bpy.types.AddonPreferences):
                     "solid view shows classes, not colours")
     splat_cap: IntProperty(  # type: ignore[valid-type]
         name="Splats Shown", default=DEFAULT_SPLAT_CAP, min=1000, max=10_000_000,
-        description="At most so many splats of a place are brought into Blender: the most important ones, everywhere the same "
-                    "share")
+        description="At most so many splats of a place are brought into Blender; where there are more, neighbours that are "
+                    "alike become one")
     mesh_objects: EnumProperty(  # type: ignore[valid-type]
         name="Mesh Objects", items=MESH_OBJECTS, default=PARTS, description="How the mesh of a place is divided into objects")
     install_source: EnumProperty(  # type: ignore[valid-type]

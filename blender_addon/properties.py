@@ -87,6 +87,13 @@ class EarthCrafterSettings(bpy.types.PropertyGroup):
     texels: FloatProperty(  # type: ignore[valid-type]
         name="Texels per Metre", default=8.0, min=1.0, max=16.0, precision=0,
         description="Resolution of the textures; 16 need four times the memory of 8")
+    splats: EnumProperty(  # type: ignore[valid-type]
+        name="Splats", default="meshes", description="Where the place's splats come from",
+        items=[("meshes", "Sharp", "Sampled from the textured meshes: facades, roofs and trees as sharp as there"),
+               ("network", "Soft", "As the texture network decodes them, about half a metre wide: fewer and lighter")])
+    splat_size: FloatProperty(  # type: ignore[valid-type]
+        name="Finest Splat", default=0.125, min=0.05, max=0.5, precision=3, step=1, subtype="DISTANCE", unit="LENGTH",
+        description="Metres across the smallest splats; twice as wide means about half as many")
     region_layout: StringProperty(  # type: ignore[valid-type]
         name="Area's Layout", options={"HIDDEN"}, description="Lasting id of the layout that the area lies on; empty: any")
     region_corner: FloatVectorProperty(  # type: ignore[valid-type]

@@ -13,10 +13,11 @@ import numpy as np
 
 from .earthcrafter_core.errors import BadInput
 from .earthcrafter_core.scene.colour import srgb_to_linear
+from .earthcrafter_core.scene.merging import merged
 from .glb_file import PartMaterial, Picture, read_place
 from .mesh_arrays import PARTS, MeshArrays, arranged, mesh_arrays
 from .result_files import Points, read_points, read_scene, read_splats
-from .splat_arrays import CloudArrays, most_important, rgba, splat_arrays
+from .splat_arrays import CloudArrays, rgba, splat_arrays
 
 
 @dataclass
@@ -41,7 +42,7 @@ class ResultArrays:
 
 
 def read_result(folder: Path, splat_cap: int, mesh_objects: str = PARTS) -> ResultArrays:
-    """Read a result with at most `splat_cap` of its splats, the most important ones everywhere.
+    """Read a result with at most `splat_cap` splats; where there are more, neighbours that are alike become one.
 
     Args:
         folder: that of scene.json.
@@ -58,7 +59,7 @@ def read_result(folder: Path, splat_cap: int, mesh_objects: str = PARTS) -> Resu
         classes = np.unique(np.concatenate([points.class_id, *(part.surface.class_id for part in place.parts)]))
         return ResultArrays(folder, scene, [mesh_arrays(part) for part in arranged(place.parts, mesh_objects)],
                             place.materials, place.pictures, point_arrays(points),
-                            splat_arrays(splats, most_important(splats, splat_cap)), len(splats), classes.tolist())
+                            splat_arrays(merged(splats, splat_cap)), len(splats), classes.tolist())
     except (ValueError, IndexError, MemoryError) as e:
         raise BadInput(f"The result in {folder} cannot be used ({e}).", "Generate the place again.") from e
 

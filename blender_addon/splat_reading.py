@@ -11,9 +11,10 @@ import bpy
 from . import class_visibility, jobs
 from .cloud_objects import cloud_mesh
 from .earthcrafter_core.errors import BadInput, EarthCrafterError
+from .earthcrafter_core.scene.merging import merged
 from .result_files import read_splats
 from .result_import import SHOWN, TOTAL
-from .splat_arrays import CloudArrays, most_important, splat_arrays
+from .splat_arrays import CloudArrays, splat_arrays
 from .splat_display import splats_of
 
 _POLL_SECONDS = 0.05
@@ -40,7 +41,7 @@ class Reading:
     def _read(self) -> None:
         try:
             splats = read_splats(self._path)
-            self.arrays, self.total = splat_arrays(splats, most_important(splats, self._cap)), len(splats)
+            self.arrays, self.total = splat_arrays(merged(splats, self._cap)), len(splats)
         except EarthCrafterError as e:
             self.error = e
         except Exception as e:  # whatever a damaged file does, it is told and Blender goes on

@@ -134,6 +134,10 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--region", metavar="X0,Y0,X1,Y1", help="rectangle in metres from the layout's south-west corner")
     parser.add_argument("--voxel-size", type=float, default=1.0, metavar="METRES",
                         help="side of a voxel (default 1, what the weights are trained at; 2 needs a quarter of the memory)")
+    parser.add_argument("--splats", default="meshes", metavar="SOURCE",
+                        help="meshes (default): sharp, sampled from the textured meshes; network: as it decodes them, soft")
+    parser.add_argument("--splat-size", type=float, default=0.125, metavar="METRES",
+                        help="across the finest of them (default 0.125)")
     parser.set_defaults(run=_generate)
 
 
@@ -154,7 +158,7 @@ def _generate(args: argparse.Namespace) -> None:
     from .pipeline import Settings, again, generate, regenerate, retexture
     settings = Settings(seed=args.seed, steps=args.steps, guidance=args.guidance, device=args.device,
                         voxel_size=args.voxel_size, relief="flat" if args.elevation == "flat" else "generated",
-                        weights=args.weights)
+                        weights=args.weights, splats=args.splats, splat_size=args.splat_size)
     source = "" if args.layout is None else args.layout.name
     with _progress_bar() as progress:
         if args.again is not None:

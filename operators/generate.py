@@ -177,7 +177,7 @@ class EARTHCRAFTER_OT_add_preset(AddPresetBase, bpy.types.Operator):
     preset_menu = "EARTHCRAFTER_PT_presets"
     preset_defines = ["settings = bpy.context.scene.earthcrafter"]
     preset_values = [f"settings.{name}" for name in ("steps", "guidance", "voxel_size", "relief", "variations", "arrangement",
-                                                     "mesh", "colours", "texels")]
+                                                     "mesh", "colours", "texels", "splats", "splat_size")]
     preset_subdir = "earthcrafter/generate"
 
 

@@ -62,7 +62,7 @@ class EARTHCRAFTER_OT_use_settings(_RecordOperator, bpy.types.Operator):
         settings.seed = record.seed
         settings.steps = kept.get("steps", settings.steps)
         settings.guidance = kept.get("guidance") or 0.0
-        for name in ("voxel_size", "mesh", "colours", "texels"):
+        for name in ("voxel_size", "mesh", "colours", "texels", "splats", "splat_size"):
             setattr(settings, name, kept.get(name, getattr(settings, name)))
         if settings.relief in ("generated", "flat"):
             settings.relief = kept.get("relief", settings.relief)

@@ -34,7 +34,7 @@ class _SplatsOperator(ObjectModeOperator):
 
 
 class EARTHCRAFTER_OT_set_splat_cap(_SplatsOperator, bpy.types.Operator):
-    """Show more or fewer splats of this place: the most important ones, the same share everywhere"""
+    """Show more or fewer splats of this place: of more than that, neighbours that are alike become one"""
 
     bl_idname = "earthcrafter.set_splat_cap"
     bl_label = "Splats Shown"

@@ -55,6 +55,8 @@ class Settings:
     mesh: str = "clean"
     colours: str = "texture"
     texels: float = 8.0
+    splats: str = "meshes"
+    splat_size: float = 0.125
 
 
 def generate(layout, out, settings, *, progress=None, cancel=None, models=None, preview=None, layout_source=""):

@@ -1,4 +1,4 @@
-"""Splats in Blender: which are kept, what the nodes draw, classes, cutting, light, cards, and a picture beside our own."""
+"""Splats in Blender: their attributes, what the nodes draw, classes, cutting, light, cards, and a picture beside our own."""
 from __future__ import annotations
 
 import sys
@@ -15,6 +15,7 @@ addon.enable()
 arrays, nodes, display, objects, result_import, visibility, cards = (addon.part(n) for n in (
     "splat_arrays", "splat_nodes", "splat_display", "cloud_objects", "result_import", "class_visibility", "splat_cards"))
 sem = addon.part("earthcrafter_core.scene.classes")
+merged = addon.part("earthcrafter_core.scene.merging").merged
 ops = bpy.ops.earthcrafter
 RED, BLUE = (200, 40, 20), (20, 60, 220)
 
@@ -35,7 +36,7 @@ def steps(generator):
 
 def place_of(splats, folder="/nowhere"):
     """A place in the scene with nothing but these splats, shown."""
-    made = arrays.splat_arrays(splats, np.arange(len(splats)))
+    made = arrays.splat_arrays(splats)
     obj = steps(objects.cloud_object("Splats", made, nodes.splats_group(), {}))
     collection = bpy.data.collections.new("Place")
     collection[result_import.FOLDER] = str(folder)
@@ -69,34 +70,13 @@ def some_splats():
     return type(splats)(splats.mean, splats.log_scale, splats.quat, opacity, splats.sh, splats.class_id)
 
 
-def test_a_cap_keeps_the_same_share_of_every_cell_and_there_what_covers_most():
+def test_attributes_are_those_of_the_splats():
     splats = some_splats()
-    rng = np.random.default_rng(3)
-    splats.log_scale = np.log(rng.uniform(0.05, 0.8, (len(splats), 2))).astype(np.float32)
-    kept = arrays.most_important(splats, len(splats) // 5)
-    assert len(kept) == len(splats) // 5 and (np.diff(kept) > 0).all()
-    covers = np.exp(splats.log_scale.sum(1)) / (1 + np.exp(-splats.opacity))
-    _, cell = np.unique(np.floor(splats.mean / arrays.FAIR_CELL), axis=0, return_inverse=True)
-    cell, chosen = cell.ravel(), np.isin(np.arange(len(splats)), kept)
-    for k in range(cell.max() + 1):
-        here = cell == k
-        assert abs(chosen[here].sum() - here.sum() / 5) <= 1
-        if chosen[here].any() and not chosen[here].all():
-            assert covers[here & chosen].min() >= covers[here & ~chosen].max() * 0.999
-    assert np.array_equal(kept, arrays.most_important(splats, len(splats) // 5))
-    assert np.array_equal(arrays.most_important(splats, len(splats)), np.arange(len(splats)))
-
-
-def test_splats_that_are_kept_grow_to_cover_what_all_do():
-    splats = some_splats()
-    kept = arrays.most_important(splats, len(splats) // 2)
-    made, every = arrays.splat_arrays(splats, kept), arrays.splat_arrays(splats, np.arange(len(splats)))
-
-    def covered(a):
-        return (a.attributes[arrays.OPACITY] * a.attributes[arrays.SCALE][:, :2].prod(1)).sum(dtype=float)
-
-    assert covered(made) == pytest.approx(covered(every), rel=1e-4)
-    assert np.allclose(every.attributes[arrays.SCALE][:, :2], np.exp(splats.log_scale))
+    made = arrays.splat_arrays(splats)
+    assert np.allclose(made.attributes[arrays.SCALE], np.column_stack([np.exp(splats.log_scale), np.ones(len(splats))]))
+    opacity = made.attributes[arrays.OPACITY]
+    assert np.allclose(np.log(opacity / (1 - opacity)), splats.opacity, atol=1e-3)
+    assert np.array_equal(made.position, splats.mean) and np.array_equal(made.class_id, splats.class_id)
 
 
 def test_discs_are_squares_in_the_surface_and_points_are_as_wide():
@@ -269,8 +249,8 @@ def test_more_or_fewer_are_read_again_from_the_folder(tmp_path):
     meshes = len(bpy.data.meshes)
     assert ops.set_splat_cap(cap=1500, wait=True) == {"FINISHED"}
     assert len(obj.data.vertices) == obj["earthcrafter_shown"] == 1500 and obj["earthcrafter_total"] == len(splats)
-    kept = arrays.most_important(splats, 1500)
-    assert np.abs(drawn(obj) - splats.mean[kept][splats.class_id[kept] != sem.LAWN]).max() < nodes.SHIFT * 1.01
+    few = merged(splats, 1500)
+    assert np.abs(drawn(obj) - few.mean[few.class_id != sem.LAWN]).max() < nodes.SHIFT * 1.01
     assert ops.set_splat_cap(cap=len(splats) + 5, wait=True) == {"FINISHED"}
     assert len(obj.data.vertices) == len(splats) and len(bpy.data.meshes) == meshes
     (tmp_path / "splats.ply").write_bytes((tmp_path / "splats.ply").read_bytes()[:5000])

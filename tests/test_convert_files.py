@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def result(tmp_path_factory) -> Path:
 
 
 def test_all_files_of_the_contract(result):
-    assert {p.name for p in result.iterdir()} == set(files.FILES)
+    assert {p.name for p in result.iterdir()} == set(files.FILES) - {files.SURFELS}
     assert [p.name for p in result.parent.iterdir()] == ["result"]
     with np.load(result / "voxels.npz") as f:
         assert set(f.files) == {"coords", "class_id", "rgb", "origin", "voxel_size"}
@@ -55,6 +56,26 @@ def test_what_is_read_is_what_was_written(result):
     assert np.array_equal(files.read_structure(result)["layout"], STRUCTURE["layout"])
     assert files.read_scene(result)["seed"] == 3
     assert files.read_layout_of(result).hash() == LAYOUT.hash()
+
+
+def test_splats_that_are_not_the_surfels(tmp_path):
+    """The surfels are kept beside them; points are surfels; a result that lacks them says so."""
+    voxels, surfels, _ = small_scene.scene()
+    splats = type(surfels)(**{**asdict(surfels), "mean": surfels.mean + 1})
+    sampled = {"settings": {"splats": "meshes"}}
+    for name, more, scene in (("a", {"surfels": surfels}, sampled), ("b", {}, {"settings": {"splats": "network"}}),
+                              ("c", {}, {})):
+        shown = splats if more else surfels
+        files.write_generation(tmp_path / name, lambda scene=scene: scene, voxels, shown, meshes, STRUCTURE, **more)
+        assert (tmp_path / name / "surfels.ply").is_file() == bool(more)
+        assert np.array_equal(files.read_surfels(tmp_path / name).mean, surfels.mean)
+        assert np.array_equal(files.read_points(tmp_path / name / "points.ply").position, surfels.mean)
+    assert np.array_equal(files.read_splats(tmp_path / "a" / "splats.ply").mean, splats.mean)
+    files.write_generation(tmp_path / "a", lambda: {}, voxels, surfels, meshes, STRUCTURE)
+    assert not (tmp_path / "a" / "surfels.ply").exists(), "those of the older result do not stay"
+    (tmp_path / "a" / "scene.json").write_text(json.dumps(sampled))
+    with pytest.raises(BadInput, match="surfels.ply"):
+        files.read_surfels(tmp_path / "a")
 
 
 def test_splats_are_the_3dgs_layout(result):

@@ -6,7 +6,7 @@ from pathlib import Path
 import outside_tools
 import pytest
 
-from earthcrafter_core.convert.files import read_splats, read_voxels
+from earthcrafter_core.convert.files import read_surfels, read_voxels
 from earthcrafter_core.data.presets import NAMES, make_preset
 from earthcrafter_core.mesh.build import build_place
 from earthcrafter_core.mesh.checks import Report, report_place
@@ -27,8 +27,8 @@ def made(request, models, tmp_path_factory) -> tuple[Path, PlaceMesh]:
     """A result's folder, and its meshes built once more."""
     name, seed = request.param
     out = tmp_path_factory.mktemp("places") / f"{name}_{seed}"
-    generate(make_preset(name, seed).layout, out, Settings(seed=seed, steps=2, texels=2.0), models=models)
-    return out, build_place(read_voxels(out), read_splats(out / "splats.ply"), MeshOptions(colours="vertex"))
+    generate(make_preset(name, seed).layout, out, Settings(seed=seed, steps=2, texels=2.0, splat_size=0.5), models=models)
+    return out, build_place(read_voxels(out), read_surfels(out), MeshOptions(colours="vertex"))
 
 
 def test_a_place_without_faults(made):

@@ -12,8 +12,8 @@ from earthcrafter_core.scene import classes as sem
 from earthcrafter_core.scene.layout import Layout
 from earthcrafter_core.weights import store
 
-FILES = {"scene.json", "voxels.npz", "splats.ply", "points.ply", "mesh.glb", "plants.npz", "structure.npz",
-         "layout.npz", "thumbnail.png"}
+FILES = {"scene.json", "voxels.npz", "splats.ply", "surfels.ply", "points.ply", "mesh.glb", "plants.npz",
+         "structure.npz", "layout.npz", "thumbnail.png"}
 
 
 @pytest.fixture(scope="module")

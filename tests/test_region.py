@@ -71,15 +71,15 @@ def inside(x, y):
 
 
 def outside_of(folder):
-    """Voxels' and splats' arrays outside the region's cells."""
-    voxels, splats = files.read_voxels(folder), files.read_splats(folder / "splats.ply")
+    """Voxels' and surfels' arrays outside the region's cells."""
+    voxels, splats = files.read_voxels(folder), files.read_surfels(folder)
     v = ~inside(voxels.coords[:, 0], voxels.coords[:, 1])
     s = ~inside(splats.mean[:, 0], splats.mean[:, 1])
     arrays = {name: getattr(voxels, name)[v] for name in ("coords", "class_id", "rgb")}
     return arrays | {"origin": voxels.origin} | {n: getattr(splats, n)[s] for n in splats.__dataclass_fields__}
 
 
-def test_outside_not_a_voxel_and_not_a_splat_changes(base, made):
+def test_outside_not_a_voxel_and_not_a_surfel_changes(base, made):
     before, after = outside_of(base), outside_of(made[0])
     assert len(before["coords"]) > 3000
     for name, values in before.items():

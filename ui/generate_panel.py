@@ -107,7 +107,7 @@ class EARTHCRAFTER_PT_more(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Steps, guidance, voxel size, and what the mesh is made of."""
+        """Steps, guidance, voxel size, and what the mesh and the splats are made of."""
         column, settings = self.layout.column(), context.scene.earthcrafter
         column.use_property_split = True
         column.use_property_decorate = False
@@ -120,6 +120,9 @@ class EARTHCRAFTER_PT_more(SidebarPanel, bpy.types.Panel):
             texels = column.row()
             texels.enabled = settings.colours == "texture"
             texels.prop(settings, "texels", text="Texels / m")
+        column.prop(settings, "splats")
+        if settings.splats == "meshes":
+            column.prop(settings, "splat_size")
 
 
 class EARTHCRAFTER_PT_area(SidebarPanel, bpy.types.Panel):

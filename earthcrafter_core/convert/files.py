@@ -1,8 +1,9 @@
 """The files that a generation leaves behind, written as a whole or not at all.
 
-scene.json, voxels.npz, structure.npz (for a new texture, and for making a part anew), splats.ply, points.ply, mesh.glb,
-plants.npz (where trees stand), layout.npz (what was asked for) and thumbnail.png are written into a temporary folder beside
-the result's, which takes its place when all are complete.
+scene.json, voxels.npz, structure.npz (for a new texture, and for making a part anew), splats.ply, surfels.ply (what the
+texture network decoded, which meshes are made from; left out where the splats are the same), points.ply, mesh.glb, plants.npz
+(where trees stand), layout.npz (what was asked for) and thumbnail.png are written into a temporary folder beside the
+result's, which takes its place when all are complete.
 """
 from __future__ import annotations
 
@@ -24,16 +25,16 @@ from ..scene.splats import Splats
 from ..scene.voxels import VoxelScene
 from .ply import Points, read_points, read_splats, write_points, write_splats
 
-SCENE, VOXELS, STRUCTURE, SPLATS, POINTS, MESH = ("scene.json", "voxels.npz", "structure.npz", "splats.ply", "points.ply",
-                                                  "mesh.glb")
+SCENE, VOXELS, STRUCTURE, POINTS, MESH = "scene.json", "voxels.npz", "structure.npz", "points.ply", "mesh.glb"
+SPLATS, SURFELS = "splats.ply", "surfels.ply"
 PLANTS, LAYOUT, THUMBNAIL = "plants.npz", "layout.npz", "thumbnail.png"
-FILES = (SCENE, VOXELS, STRUCTURE, SPLATS, POINTS, MESH, PLANTS, LAYOUT, THUMBNAIL)
-MIN_FREE_BYTES = 64 * 1024 ** 2
-"""A tile's files need about 30 MB; with less than this free, a run would be in vain."""
+FILES = (SCENE, VOXELS, STRUCTURE, SPLATS, SURFELS, POINTS, MESH, PLANTS, LAYOUT, THUMBNAIL)
+MIN_FREE_BYTES = 96 * 1024 ** 2
+"""A tile's files need 40 to 60 MB; with less than this free, a run would be in vain."""
 _PLANES = ("class_id", "height_hint", "elevation")
 _REMEDY = "Choose another folder or free some space."
 __all__ = ["FILES", "check_writable", "read_layout_of", "read_points", "read_scene", "read_splats", "read_structure",
-           "read_voxels", "write_generation"]
+           "read_surfels", "read_voxels", "write_generation"]
 
 
 def check_writable(out: Path) -> None:
@@ -53,15 +54,17 @@ def check_writable(out: Path) -> None:
 
 
 def write_generation(out: Path, scene: Callable[[], dict[str, Any]], voxels: VoxelScene, splats: Splats,
-                     meshes: Callable[[Path], None], structure: dict[str, np.ndarray], *, layout: Layout | None = None,
-                     thumbnail: np.ndarray | None = None, check: Callable[[], None] = lambda: None) -> dict[str, Any]:
+                     meshes: Callable[[Path], None], structure: dict[str, np.ndarray], *, surfels: Splats | None = None,
+                     layout: Layout | None = None, thumbnail: np.ndarray | None = None,
+                     check: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Write a whole result; an older one in `out` is replaced when the new one is complete, other files there are kept.
 
     Args:
         out: the result's folder; made where it does not exist.
         scene: gives the content of scene.json; called last, when the time and memory of everything else are known.
-        voxels, splats: the draped scene. meshes: writes MESH and PLANTS into the folder that it is given.
+        voxels: the draped scene. splats: what is shown. meshes: writes MESH and PLANTS into the folder that it is given.
         structure: arrays that `read_structure` gives back.
+        surfels: of the draped scene, where the splats were made from them; None where the splats are the surfels.
         layout: what was asked for, which `read_layout_of` gives back. thumbnail: uint8 [H, W, 3] sRGB.
         check: called between the files; may raise, and nothing is left behind then.
 
@@ -80,7 +83,11 @@ def write_generation(out: Path, scene: Callable[[], dict[str, Any]], voxels: Vox
         check()
         write_splats(folder / SPLATS, splats)
         check()
-        write_points(folder / POINTS, Points(splats.mean, splats.normals(), splats.rgb(), splats.class_id))
+        if surfels is not None:
+            write_splats(folder / SURFELS, surfels)
+            check()
+        surfels = splats if surfels is None else surfels
+        write_points(folder / POINTS, Points(surfels.mean, surfels.normals(), surfels.rgb(), surfels.class_id))
         check()
         meshes(folder)
         check()
@@ -149,6 +156,13 @@ def read_voxels(folder: Path) -> VoxelScene:
     """voxels.npz of a result. Raises BadInput."""
     a = _read_arrays(Path(folder) / VOXELS, ("coords", "class_id", "rgb", "origin", "voxel_size"))
     return VoxelScene(a["coords"], a["class_id"], a["rgb"], a["origin"], float(a["voxel_size"]))
+
+
+def read_surfels(folder: Path) -> Splats:
+    """The surfels that a result's meshes are made from. Raises BadInput."""
+    path = Path(folder) / SURFELS
+    sampled = (read_scene(folder).get("settings") or {}).get("splats") == "meshes"
+    return read_splats(path if sampled or path.is_file() else Path(folder) / SPLATS)
 
 
 def read_structure(folder: Path) -> dict[str, np.ndarray]:

@@ -60,7 +60,8 @@ MAX_BODY = 1 << 24
 """Longest body in bytes: arrays never travel inside a frame."""
 
 SETTINGS = {"seed": int, "steps": int, "guidance": float, "device": str, "voxel_size": float, "relief": str,
-            "weights": str, "mesh": str, "colours": str, "texels": float}
+            "weights": str, "mesh": str, "colours": str, "texels": float,
+            "splats": str, "splat_size": float}
 """Names and types of the settings that travel; each may be left out, and guidance and weights may be null."""
 _NULLABLE = ("guidance", "weights")
 

@@ -107,7 +107,7 @@ class Result:
     def place(self) -> PlaceMesh:
         """The meshes, made anew from voxels and surfels."""
         from ..mesh.build import build_place
-        place = build_place(files.read_voxels(self.folder), self.splats, self.mesh_options, self.check)
+        place = build_place(files.read_voxels(self.folder), files.read_surfels(self.folder), self.mesh_options, self.check)
         place.about |= extras_of(self.where)
         return place
 

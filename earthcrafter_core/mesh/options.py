@@ -1,4 +1,4 @@
-"""What an artist chooses of a place's meshes. NumPy is not needed here."""
+"""What an artist chooses of a place's meshes and splats. NumPy is not needed here."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..errors import BadInput
 
 STYLES = {"clean": "terrain as one sheet, closed buildings, crowns", "surface": "one surface around the voxels"}
+SPLATS = {"meshes": "sampled from the textured meshes, sharp", "network": "as the texture network decodes them, soft"}
 COLOURS = {"texture": "baked textures", "vertex": "vertex colours, lighter"}
 
 
@@ -44,3 +45,25 @@ class MeshOptions:
             raise BadInput(f"A budget of {self.triangles} triangles is too small for a place.", "Give at least 1000.")
         if not 1 <= self.levels <= 4:
             raise BadInput(f"{self.levels} levels of detail are out of range.", "Give 1 to 4.")
+
+
+@dataclass(frozen=True)
+class SplatOptions:
+    """Where the splats of a place come from.
+
+    Attributes:
+        source: one of SPLATS. size: metres across the finest splats that are sampled from meshes, 0.05..0.5; very large places
+            get coarser ones (see sampling/sample.py).
+
+    Raises:
+        BadInput: a value out of range.
+    """
+
+    source: str = "meshes"
+    size: float = 0.125
+
+    def __post_init__(self) -> None:
+        if self.source not in SPLATS:
+            raise BadInput(f"The source of splats {self.source!r} is not known.", f"Use one of: {', '.join(SPLATS)}.")
+        if not 0.05 <= self.size <= 0.5:
+            raise BadInput(f"Splats of {self.size} m are out of range.", "Give 0.05 to 0.5 metres; 0.125 is a good size.")

@@ -28,8 +28,10 @@ from ..convert.relief import KeptRelief, known_bodies
 from ..errors import BadInput
 from ..export.gltf import write_glb
 from ..mesh.build import build_place
+from ..mesh.options import MeshOptions
 from ..mesh.place import BUILDING
 from ..mesh.planting.plants_file import write_plants
+from ..mesh.sampling.sample import sample_splats
 from ..precision import bfloat16_is_fast
 from ..render.thumbnail import thumbnail
 from ..scene.classes import PALETTE
@@ -168,6 +170,7 @@ def settings_of(scene: dict[str, Any]) -> Settings:
         said = {k: v for k, v in scene["settings"].items() if k in Settings.__dataclass_fields__}
         if said.get("weights") is not None:
             said["weights"] = Path(said["weights"])
+        said.setdefault("splats", "network")  # of versions that had no choice
         return Settings(seed=int(scene["seed"]), **said)
     except (KeyError, TypeError, ValueError, AttributeError) as e:
         raise BadInput(f"The scene.json does not tell how the result was made ({e!r}).", "Generate the layout anew.") from e
@@ -224,12 +227,17 @@ def _write(structure: Structure, latents: Latents | None, splats: Splats, rgb: n
     return mesh_and_write(structure, latents, voxels, splats, layout, out, models, run, about, levels)
 
 
-def mesh_and_write(structure: Structure, latents: Latents | None, voxels: VoxelScene, splats: Splats, layout: Layout | None,
+def mesh_and_write(structure: Structure, latents: Latents | None, voxels: VoxelScene, surfels: Splats, layout: Layout | None,
                    out: Path, models: Models, run: Run, about: dict[str, Any], levels: np.ndarray | None = None) -> dict:
-    """The mesh of a draped scene, and all files; the content of scene.json, with `about` in it."""
+    """The mesh and the splats of a draped scene, and all files; the content of scene.json, with `about` in it."""
     s = run.settings
     with run.stage("mesh"):
-        place = build_place(voxels, splats, s.mesh_options(), run.check)
+        place, splats = build_place(voxels, surfels, s.mesh_options(), run.check), surfels
+        if s.splats == "meshes":
+            texels = min(1 / s.splat_size, MeshOptions.texels)
+            fine = place.textures and s.texels >= texels
+            splats = sample_splats(place if fine else build_place(voxels, surfels, MeshOptions(texels=texels), run.check),
+                                   s.splat_size, check=run.check)
 
     def meshes(folder: Path) -> None:
         write_glb(folder / MESH, place, check=run.check)
@@ -253,4 +261,5 @@ def mesh_and_write(structure: Structure, latents: Latents | None, voxels: VoxelS
     with run.stage("write"):
         picture = thumbnail(splats)
         run.check()
-        return write_generation(out, scene, voxels, splats, meshes, arrays, layout=layout, thumbnail=picture, check=run.check)
+        return write_generation(out, scene, voxels, splats, meshes, arrays, surfels=None if splats is surfels else surfels,
+                                layout=layout, thumbnail=picture, check=run.check)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..convert.drape import drape, seen_from_above
-from ..convert.files import SPLATS, check_writable, read_layout_of, read_scene, read_splats, read_structure, read_voxels
+from ..convert.files import check_writable, read_layout_of, read_scene, read_structure, read_surfels, read_voxels
 from ..convert.preview import preview_of_cells
 from ..convert.relief import KeptRelief, continued, find_bodies, known_bodies
 from ..convert.seam import close_seam, fill_seam, join_colours
@@ -82,7 +82,7 @@ class Base:
             flat = VoxelScene(structure.coords, structure.class_id, latents.rgb)
             seen = seen_from_above(flat, structure.layout)
             levels = find_bodies(seen, structure.elevation, voxels.voxel_size).planes()
-        return cls(scene, layout, structure, latents, voxels, read_splats(Path(folder) / SPLATS), levels.astype(np.float64))
+        return cls(scene, layout, structure, latents, voxels, read_surfels(folder), levels.astype(np.float64))
 
 
 @dataclass

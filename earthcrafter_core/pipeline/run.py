@@ -12,7 +12,7 @@ import torch
 
 from ..errors import BadInput, Cancelled, OutOfMemory
 from ..machine import peak_memory_mb
-from ..mesh.options import MeshOptions
+from ..mesh.options import MeshOptions, SplatOptions
 from ..models.blocks import ConvBlock, SwinBlock
 from ..scene.needs import TWO_CORES, stage_seconds
 
@@ -43,6 +43,7 @@ class Settings:
         weights: folder of weights, None for the shipped ones. configuration: name of the model configuration.
         mesh: style of the mesh, one of mesh.options.STYLES. colours: of the mesh, one of mesh.options.COLOURS. texels: texels
             a metre of its textures, 1..16.
+        splats: where they come from, one of mesh.options.SPLATS. splat_size: metres across the finest of those from meshes.
     """
 
     seed: int = 0
@@ -56,6 +57,8 @@ class Settings:
     mesh: str = "clean"
     colours: str = "texture"
     texels: float = 8.0
+    splats: str = "meshes"
+    splat_size: float = 0.125
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= 1000:
@@ -68,11 +71,15 @@ class Settings:
             raise BadInput(f"The voxel size {self.voxel_size} m is out of range.", "Give 0.25 to 8 metres; 1 is a good one.")
         if self.device.startswith("cuda") and not torch.cuda.is_available():
             raise BadInput("There is no CUDA device here.", "Use the device 'cpu'.")
-        self.mesh_options()  # says what is wrong with them
+        self.mesh_options(), self.splat_options()  # say what is wrong with them
 
     def mesh_options(self) -> MeshOptions:
         """How the mesh is made. Raises BadInput."""
         return MeshOptions(self.mesh, self.colours, self.texels)
+
+    def splat_options(self) -> SplatOptions:
+        """Where the splats come from. Raises BadInput."""
+        return SplatOptions(self.splats, self.splat_size)
 
     def guidance_of(self, stage: str) -> float:
         """Guidance of one flow."""

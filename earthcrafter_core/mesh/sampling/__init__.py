@@ -1,0 +1,1 @@
+"""Splats of a place, sampled from its textured meshes."""
