@@ -19,6 +19,8 @@ import addon  # loads the extension into this process, before bpy
 
 BACKGROUND = (0.6, 0.7, 0.8)
 """sRGB of the plain sky in both."""
+OVER = 2
+"""Places along each side of a pixel that our rasteriser draws; Cycles has its samples."""
 
 
 def cameras(side: float, width: int) -> dict:
@@ -111,7 +113,7 @@ def main() -> None:
         for name, camera in cameras(side, options.width).items():
             blender_camera(scene, camera)
             start = time.perf_counter()
-            ours = render_splats(splats, camera, BACKGROUND).astype(np.float32) / 255
+            ours = render_splats(splats, camera, BACKGROUND, OVER).astype(np.float32) / 255
             middle = time.perf_counter()
             theirs = picture_of(scene, (options.pictures / f"{folder.name}_{name}.png").resolve())
             end = time.perf_counter()

@@ -70,8 +70,9 @@ TARGETS = {
                     {"levels": 3, "fbx_scale": "FBX_SCALE_ALL"}),
     "GODOT": Target("Godot", "GLB with collision meshes by Godot's names; Godot makes levels of detail by itself", ("glb",),
                     {"collisions": "godot"}),
-    "WEB": Target("Web", "A light GLB of at most 100,000 triangles and 4 texels a metre, splats as SOG and SPZ",
-                  ("glb", "sog", "spz"), {"use_triangles": True, "triangles": 100_000, "use_texels": True, "texels": 4.0}),
+    "WEB": Target("Web", "A light GLB of at most 100,000 triangles and 4 texels a metre, at most 300,000 splats as SOG and SPZ",
+                  ("glb", "sog", "spz"), {"use_triangles": True, "triangles": 100_000, "use_texels": True, "texels": 4.0,
+                                          "use_splats": True, "splats": 300_000}),
     "BLENDER": Target("Blender and Others", "USD and GLB as generated, splats as PLY", ("usd", "glb", "ply")),
     "GIS": Target("GIS", "LAZ and GeoTIFF with the coordinates of the place", ("laz", "layout.tif")),
 }
@@ -82,12 +83,12 @@ def engine_arguments(settings: dict[str, Any]) -> list[str]:
 
     Args:
         settings: colours ("" as generated), texels (0 as generated), triangles (0 all), levels (1 the finest alone),
-            level_form, collisions ("" none), lossless, splat_axes ("" what each format has).
+            level_form, collisions ("" none), lossless, splats (0 all), splat_axes ("" what each format has).
     """
     words = []
     for option, value, unset in (("--colours", settings["colours"], ""), ("--texels", settings["texels"], 0),
                                  ("--triangles", settings["triangles"], 0), ("--levels", settings["levels"], 1),
-                                 ("--splat-axes", settings["splat_axes"], "")):
+                                 ("--most-splats", settings["splats"], 0), ("--splat-axes", settings["splat_axes"], "")):
         if value != unset:
             words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
     if settings["levels"] > 1:

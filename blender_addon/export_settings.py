@@ -9,7 +9,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 from .export_formats import FORMATS, TARGETS
 
 _NAMES = ("colours", "use_texels", "texels", "use_triangles", "triangles", "levels", "level_form", "collisions", "lossless",
-          "splat_axes", "fbx_scale")
+          "use_splats", "splats", "splat_axes", "fbx_scale")
 
 
 class EarthCrafterExport(bpy.types.PropertyGroup):
@@ -49,6 +49,11 @@ class EarthCrafterExport(bpy.types.PropertyGroup):
                ("godot", "Godot", "NAME_00-convcolonly and NAME-colonly, which Godot takes as collision")])
     lossless: BoolProperty(  # type: ignore[valid-type]
         name="Lossless Textures", description="Textures as PNG instead of JPEG: about four times as large")
+    use_splats: BoolProperty(  # type: ignore[valid-type]
+        name="Limit Splats", description="Write fewer splats: neighbours that are alike become one")
+    splats: IntProperty(  # type: ignore[valid-type]
+        name="Splats", default=300_000, min=1000, max=100_000_000, soft_max=5_000_000, step=1000,
+        description="At most so many splats of the whole place")
     splat_axes: EnumProperty(  # type: ignore[valid-type]
         name="Splat Axes", default="usual", description="Which way is up in splat files",
         items=[("usual", "Usual", "What the viewers of each format expect"), ("y-down", "Y Down", "As 3DGS trainers write"),
@@ -69,7 +74,7 @@ def chosen(settings: EarthCrafterExport) -> dict[str, Any]:
     values = {name: getattr(settings, name) for name in _NAMES}
     for name, unset in (("colours", "made"), ("collisions", "none"), ("splat_axes", "usual")):
         values[name] = "" if values[name] == unset else values[name]
-    for name in ("texels", "triangles"):
+    for name in ("texels", "triangles", "splats"):
         values[name] = values[name] if values.pop(f"use_{name}") else 0
     return values
 

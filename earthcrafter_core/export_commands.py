@@ -49,6 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="whose names they have in .glb (default unreal: UCX_NAME_00)")
     meshes.add_argument("--plain-facades", action="store_true", help="no windows, doors and tiles finer than the surfels tell")
     meshes.add_argument("--lossless", action="store_true", help="textures as PNG instead of JPEG")
+    parser.add_argument("--most-splats", type=int, metavar="N",
+                        help="where there are more, neighbours that are alike become one")
+    parser.add_argument("--splat-size", type=float, metavar="METRES",
+                        help="sample splats anew from textured meshes, the finest so wide, 0.05 to 0.5 (default: as made)")
     parser.add_argument("--splat-axes", choices=list(SPLAT_AXES), default="",
                         help="of .ply, .spz, .sog and .splat (default: what the viewers of each expect)")
     parser.add_argument("--json", action="store_true", help="say what happens as lines of JSON")
@@ -77,7 +81,7 @@ def _options(args: argparse.Namespace) -> ExportOptions:
     from .convert.files import read_scene
     from .export.glb_options import GlbOptions
     from .export.result import ExportOptions, options_of
-    from .mesh.options import MeshOptions
+    from .mesh.options import MeshOptions, SplatOptions
     given: dict[str, Any] = {k: getattr(args, k) for k in ("style", "colours", "texels", "triangles", "levels", "collisions")
                              if getattr(args, k) is not None}
     if args.plain_facades:
@@ -89,7 +93,9 @@ def _options(args: argparse.Namespace) -> ExportOptions:
         except BadInput:  # told where a format needs it
             made = None
         mesh = replace(made or MeshOptions(), **given)
-    return ExportOptions(mesh, GlbOptions(args.level_form, args.collision_names, args.lossless), args.splat_axes, args.name)
+    resampled = None if args.splat_size is None else SplatOptions(size=args.splat_size)
+    return ExportOptions(mesh, GlbOptions(args.level_form, args.collision_names, args.lossless), args.splat_axes,
+                         args.most_splats, resampled, args.name)
 
 
 def _tell(show: bool, told: Told) -> None:

@@ -71,6 +71,7 @@ def test_every_target_sets_what_the_command_understands(target):
     words = export_formats.engine_arguments(export_settings.chosen(settings))
     args = parser.parse_args(["DIR", *words])
     assert args.triangles == (100_000 if target == "WEB" else None)
+    assert args.most_splats == (300_000 if target == "WEB" else None)
     assert (args.levels or 1) == settings.levels and bool(args.collisions) == (settings.collisions != "none")
     assert args.level_form == ("nodes" if target == "UNREAL" else "msft")
 

@@ -21,6 +21,7 @@ from earthcrafter_core.export.glb_options import GlbOptions
 from earthcrafter_core.export.result import ExportOptions, Result, options_of
 from earthcrafter_core.export.run import export
 from earthcrafter_core.mesh.options import MeshOptions
+from earthcrafter_core.mesh.sampling.sample import sample_splats
 
 QUICK = "ply,splat,points.ply,laz,layout.tif,layout.png"
 
@@ -97,6 +98,27 @@ def test_older_files_are_replaced_and_others_stay(folder, tmp_path, capsys):
     assert run(capsys, folder, "--to", "splat", "-o", tmp_path)[0] == 0
     assert names(tmp_path) == {"town.splat", "mine.txt"}
     assert (tmp_path / "town.splat").stat().st_size == 32 * len(export_scene.splats())
+
+
+def test_fewer_splats_and_splats_anew(folder, tmp_path, capsys, monkeypatch):
+    """Where the result's meshes are fine enough they serve, else finer ones are made."""
+    wanted, built = len(export_scene.splats()) // 3, []
+    assert run(capsys, folder, "--to", "splat", "--most-splats", wanted, "-o", tmp_path / "few")[0] == 0
+    assert 0.8 * wanted < (tmp_path / "few" / "town.splat").stat().st_size / 32 <= wanted
+
+    def build(voxels, splats, options, check):
+        built.append(options)
+        return mesh_shapes.place()
+
+    monkeypatch.setattr("earthcrafter_core.mesh.build.build_place", build)
+    for size, texels in ((0.25, 8.0), (0.0625, 16.0)):
+        assert run(capsys, folder, "--to", "splat,ply", "--splat-size", size, "-o", tmp_path / "anew")[0] == 0
+        assert [options.texels for options in built] == [texels], "once for all formats"
+        assert (tmp_path / "anew" / "town.splat").stat().st_size / 32 == len(sample_splats(mesh_shapes.place(), size))
+        built.clear()
+    for words, said in ((("--most-splats", 3), "at least 1000"), (("--splat-size", 2), "0.05 to 0.5")):
+        status, _, err = run(capsys, folder, "--to", "splat", *words, "-o", tmp_path / "none")
+        assert status != 0 and said in err[0] and not (tmp_path / "none").exists()
 
 
 def test_lines_of_json(folder, tmp_path, capsys):

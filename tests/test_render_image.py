@@ -115,6 +115,21 @@ def test_preview_shows_the_splat_before_the_sky():
     assert (white[0, 0] == 255).all()
 
 
+def test_tiny_discs_blend_where_a_pixel_has_several_places():
+    """A chessboard of black and white discs, eight to a pixel's side: without, whichever is drawn first hides the others."""
+    y, x = np.mgrid[:160, :160]
+    mean = np.stack([x.ravel() / 160 - 0.5, y.ravel() / 160 - 0.5, np.zeros(x.size)], 1).astype(np.float32)
+    mean[:, 2] = np.random.default_rng(0).uniform(0, 1e-3, x.size)
+    color = np.repeat(((x + y) % 2 * 0.8 + 0.1).reshape(-1, 1), 3, 1).astype(np.float32)
+    n = x.size
+    splats = Splats(mean, np.full((n, 2), np.log(0.5 / 160), np.float32), np.tile(np.float32([1, 0, 0, 0]), (n, 1)),
+                    np.full(n, 4, np.float32), ((color - 0.5) / SH_C0)[:, None], np.ones(n, np.uint8))
+    camera = Camera.orthographic_look_at((0, 0, 5), (0, 0, 0), width=20, height=20, view_width=1)
+    plain, finer = (render_splats(splats, camera, (0.5, 0.5, 0.5), over)[2:-2, 2:-2].astype(float) for over in (1, 4))
+    assert plain.shape == finer.shape == (16, 16, 3)
+    assert finer.std() < 0.6 * plain.std() and abs(finer.mean() - 127.5) < 6
+
+
 def test_sky_is_pale_at_the_horizon_and_blue_above():
     picture = sky(Camera.street((0, 0, 0), 0, width=32, height=32, pitch=0, fov=90))
     assert picture.dtype == np.float32 and picture.shape == (32, 32, 3)

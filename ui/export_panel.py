@@ -95,6 +95,7 @@ class EARTHCRAFTER_PT_export_options(SidebarPanel, bpy.types.Panel):
         _draw_mesh(column.column(), settings, MESHES in groups)
         splats = column.column()
         splats.enabled = SPLATS in groups
+        _draw_optional(splats, settings, "splats")
         splats.prop(settings, "splat_axes")
         fbx = column.column()
         fbx.enabled = SCENE in groups and "fbx" in settings.formats

@@ -11,9 +11,10 @@ from typing import Any
 from ..convert import files
 from ..convert.ply import Points
 from ..errors import BadInput
-from ..mesh.options import MeshOptions
+from ..mesh.options import MeshOptions, SplatOptions
 from ..mesh.place import PlaceMesh
 from ..scene.layout import Layout
+from ..scene.merging import merged
 from ..scene.splats import Splats
 from .axes import GLTF, OURS, SPLATS, Axes, Georeference, georeference
 from .glb_options import GlbOptions
@@ -21,6 +22,7 @@ from .where import extras_of, where_of
 
 SPLAT_AXES = {"y-down": SPLATS, "y-up": GLTF, "z-up": OURS}
 """What splat files can be asked to have; else each format has its own."""
+FEWEST_SPLATS = 1000
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class ExportOptions:
         mesh: how the meshes are made; None: as those of the result.
         glb: how they are written, where a format has a choice (levels, names of collision meshes, pictures).
         splat_axes: one of SPLAT_AXES, or "" for those that the viewers of each format expect.
+        most_splats: of the splat files; None for as many as there are.
+        resampled: how splats are sampled anew from textured meshes; None: those of the result.
         name: of the files, without the ending; "" for the name of the result's folder.
 
     Raises:
@@ -40,11 +44,15 @@ class ExportOptions:
     mesh: MeshOptions | None = None
     glb: GlbOptions = field(default_factory=GlbOptions)
     splat_axes: str = ""
+    most_splats: int | None = None
+    resampled: SplatOptions | None = None
     name: str = ""
 
     def __post_init__(self) -> None:
         if self.splat_axes and self.splat_axes not in SPLAT_AXES:
             raise BadInput(f"The axes {self.splat_axes!r} are not known.", f"Use one of: {', '.join(SPLAT_AXES)}.")
+        if self.most_splats is not None and self.most_splats < FEWEST_SPLATS:
+            raise BadInput(f"{self.most_splats} splats are too few for a place.", f"Give at least {FEWEST_SPLATS}.")
         if self.name and (Path(self.name).name != self.name or self.name.startswith(".")):
             raise BadInput(f"{self.name!r} is no name for files.", "Give a name without a folder, such as old_town.")
 
@@ -63,8 +71,20 @@ class Result:
 
     @cached_property
     def splats(self) -> Splats:
-        """splats.ply."""
-        return files.read_splats(self.folder / files.SPLATS)
+        """splats.ply, or splats sampled anew; where there are too many, merged."""
+        splats = files.read_splats(self.folder / files.SPLATS) if self.options.resampled is None else self._resampled()
+        if self.options.most_splats is not None:
+            self.check()
+            splats = merged(splats, self.options.most_splats)
+        return splats
+
+    def _resampled(self) -> Splats:
+        from ..mesh.build import build_place
+        from ..mesh.sampling.sample import sample_splats
+        wanted = self.options.resampled or SplatOptions()
+        place = self.place if wanted.can_use(self.mesh_options) else build_place(
+            files.read_voxels(self.folder), files.read_surfels(self.folder), wanted.meshes(), self.check)
+        return sample_splats(place, wanted.size, check=self.check)
 
     @cached_property
     def points(self) -> Points:

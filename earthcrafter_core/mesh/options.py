@@ -8,6 +8,7 @@ from ..errors import BadInput
 STYLES = {"clean": "terrain as one sheet, closed buildings, crowns", "surface": "one surface around the voxels"}
 SPLATS = {"meshes": "sampled from the textured meshes, sharp", "network": "as the texture network decodes them, soft"}
 COLOURS = {"texture": "baked textures", "vertex": "vertex colours, lighter"}
+MOST_TEXELS = 16.0  # a metre
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class MeshOptions:
             raise BadInput(f"The mesh style {self.style!r} is not known.", f"Use one of: {', '.join(STYLES)}.")
         if self.colours not in COLOURS:
             raise BadInput(f"The mesh colours {self.colours!r} are not known.", f"Use one of: {', '.join(COLOURS)}.")
-        if not 1 <= self.texels <= 16:
+        if not 1 <= self.texels <= MOST_TEXELS:
             raise BadInput(f"{self.texels} texels a metre are out of range.", "Give 1 to 16; 8 is a good number.")
         if self.triangles is not None and self.triangles < 1000:
             raise BadInput(f"A budget of {self.triangles} triangles is too small for a place.", "Give at least 1000.")
@@ -67,3 +68,12 @@ class SplatOptions:
             raise BadInput(f"The source of splats {self.source!r} is not known.", f"Use one of: {', '.join(SPLATS)}.")
         if not 0.05 <= self.size <= 0.5:
             raise BadInput(f"Splats of {self.size} m are out of range.", "Give 0.05 to 0.5 metres; 0.125 is a good size.")
+
+    def meshes(self) -> MeshOptions:
+        """Meshes whose textures are fine enough for splats of this size."""
+        return MeshOptions(texels=min(1 / self.size, MOST_TEXELS))
+
+    def can_use(self, meshes: MeshOptions) -> bool:
+        """Whether meshes made in this way are fine enough."""
+        whole = meshes.style == "clean" and meshes.colours == "texture" and meshes.triangles is None
+        return whole and meshes.texels >= self.meshes().texels

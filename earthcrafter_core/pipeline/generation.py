@@ -28,12 +28,11 @@ from ..convert.relief import KeptRelief, known_bodies
 from ..errors import BadInput
 from ..export.gltf import write_glb
 from ..mesh.build import build_place
-from ..mesh.options import MeshOptions
 from ..mesh.place import BUILDING
 from ..mesh.planting.plants_file import write_plants
 from ..mesh.sampling.sample import sample_splats
 from ..precision import bfloat16_is_fast
-from ..render.thumbnail import thumbnail
+from ..render.thumbnail import MOST, thumbnail
 from ..scene.classes import PALETTE
 from ..scene.layout import Layout, resample
 from ..scene.preview import Preview
@@ -234,10 +233,9 @@ def mesh_and_write(structure: Structure, latents: Latents | None, voxels: VoxelS
     with run.stage("mesh"):
         place, splats = build_place(voxels, surfels, s.mesh_options(), run.check), surfels
         if s.splats == "meshes":
-            texels = min(1 / s.splat_size, MeshOptions.texels)
-            fine = place.textures and s.texels >= texels
-            splats = sample_splats(place if fine else build_place(voxels, surfels, MeshOptions(texels=texels), run.check),
-                                   s.splat_size, check=run.check)
+            wanted = s.splat_options()
+            fine = place if wanted.can_use(s.mesh_options()) else build_place(voxels, surfels, wanted.meshes(), run.check)
+            splats = sample_splats(fine, wanted.size, check=run.check)
 
     def meshes(folder: Path) -> None:
         write_glb(folder / MESH, place, check=run.check)
@@ -259,7 +257,7 @@ def mesh_and_write(structure: Structure, latents: Latents | None, voxels: VoxelS
 
     arrays = asdict(structure) | ({} if latents is None else asdict(latents)) | ({} if levels is None else {"levels": levels})
     with run.stage("write"):
-        picture = thumbnail(splats)
+        picture = thumbnail(splats if len(splats) <= MOST else surfels)
         run.check()
         return write_generation(out, scene, voxels, splats, meshes, arrays, surfels=None if splats is surfels else surfels,
                                 layout=layout, thumbnail=picture, check=run.check)

@@ -80,17 +80,22 @@ def sky(camera: Camera) -> np.ndarray:
 
 
 @torch.no_grad()
-def render_splats(splats: Splats, camera: Camera, background: str | Sequence[float] = "sky") -> np.ndarray:
+def render_splats(splats: Splats, camera: Camera, background: str | Sequence[float] = "sky", over: int = 1) -> np.ndarray:
     """A picture of splats, uint8 [H, W, 3] sRGB.
 
     Args:
         splats: the constant term of the colour is drawn.
         camera: where from.
         background: "sky", or an sRGB colour in 0..1.
+        over: places along each side of a pixel, which shows their mean. The rasteriser draws no disc smaller than a pixel, so
+            that those that are much smaller hide one another and glitter; with 2 or more they blend as they should.
     """
+    camera = camera.finer(over)
     behind = sky(camera) if isinstance(background, str) else np.asarray(background, np.float32)
     color = np.clip(0.5 + SH_C0 * splats.sh[:, 0], 0, 1)
     tensors = [torch.from_numpy(np.ascontiguousarray(a, np.float32))
                for a in (splats.mean, splats.log_scale, splats.quat, splats.opacity, color)]
     picture = render(camera, *tensors, background=torch.from_numpy(behind)).rgb
-    return (picture.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()
+    height, width = camera.height // over, camera.width // over
+    picture = picture.clamp(0, 1).reshape(height, over, width, over, 3).mean((1, 3))
+    return (picture * 255 + 0.5).to(torch.uint8).numpy()

@@ -13,7 +13,7 @@ SIDE = 256
 """Pixels along one side."""
 AZIMUTH, ELEVATION, FOV = 212.0, 42.0, 26.0  # degrees
 MARGIN = 0.03  # of the side that stays free around the place
-FRAMED_BY, MOST = 20_000, 600_000  # splats that the frame is fitted to, and that are drawn, of larger places every other
+FRAMED_BY, MOST = 20_000, 1_000_000  # splats that the frame is fitted to, and that are drawn, of more every other
 
 
 def thumbnail(splats: Splats, side: int = SIDE) -> np.ndarray:
@@ -23,7 +23,7 @@ def thumbnail(splats: Splats, side: int = SIDE) -> np.ndarray:
         scale = np.float32(0.5 * np.log(every))  # fewer discs, each as much larger
         splats = Splats(*(getattr(splats, k)[::every] for k in Splats.__dataclass_fields__))
         splats = replace(splats, log_scale=splats.log_scale + scale)
-    return _halved(render_splats(splats, framed(splats.mean, 2 * side)))
+    return render_splats(splats, framed(splats.mean, side), over=2)
 
 
 def framed(points: np.ndarray, side: int) -> Camera:
@@ -37,9 +37,3 @@ def framed(points: np.ndarray, side: int) -> Camera:
     focal = side * (1 - 2 * MARGIN) / max(np.ptp(x), np.ptp(y), 1e-6)
     middle = (x.min() + x.max()) / 2, (y.min() + y.max()) / 2
     return replace(camera, fx=focal, fy=focal, cx=side / 2 - focal * middle[0], cy=side / 2 - focal * middle[1])
-
-
-def _halved(picture: np.ndarray) -> np.ndarray:
-    """Mean of every 2 x 2 pixels."""
-    h, w = picture.shape[0] // 2, picture.shape[1] // 2
-    return (picture.reshape(h, 2, w, 2, 3).mean((1, 3)) + 0.5).astype(np.uint8)
