@@ -23,7 +23,7 @@ FOLDER, KIND, SHOWN, TOTAL, LAYOUT, CLASS_LIST, COUNT = (
     "earthcrafter_folder", "earthcrafter_kind", "earthcrafter_shown", "earthcrafter_total", "earthcrafter_layout",
     "earthcrafter_classes", "earthcrafter_mesh_count")  # custom properties
 MESH, POINTS, SPLATS = "mesh", "points", "splats"
-DEFAULT_SPLAT_CAP = 500_000
+DEFAULT_SPLAT_CAP = 1_000_000
 _HERE = 0.01  # metres: nearer than this is the same place
 
 

@@ -31,7 +31,7 @@ from .view import View, views
 
 HERE = Path(__file__).resolve().parent
 HOME = HERE.parent.parent / "build" / "third_renderer"
-OVER = 2  # pixels of three.js for one of the picture, a side: its textures and splats have no samples within a pixel
+OVER = 2  # pixels of three.js, and of our rasteriser, for one of the picture, a side: splats have no samples within a pixel
 TURNED = (".ply", ".sog", ".splat")  # y down
 
 
@@ -63,7 +63,7 @@ def main() -> None:
                 pairs.append((_three(modules, view, glb, "mesh", args.out / f"{name}.mesh.three.png"),
                               _blender(view, glb, args.out / f"{name}.mesh.blender.png")))
                 _say(f"{name} mesh, Blender", *pairs[-1])
-            ours = render_splats(splats, view.camera(), view.background)
+            ours = render_splats(splats, view.camera(), view.background, OVER)
             Image.fromarray(ours).save(args.out / f"{name}.splats.ours.png")
             for f in formats:
                 theirs = _three(modules, view, folder / f"{stem}{f.suffix}", "splats", args.out / f"{name}.{f.name}.three.png")

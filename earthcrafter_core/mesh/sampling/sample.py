@@ -16,10 +16,12 @@ from ..options import SplatOptions
 from ..place import TERRAIN, PlaceMesh
 from ..threads import Threads
 from .hidden import HiddenGround
-from .sheet import COARSEST, Sheet, joined
+from .sheet import Sheet, joined
 
 MOST = 6_000_000
 """Splats of a place, above which the finest are made wider: a file of 430 MB."""
+WIDEST = 2.0
+"""Metres that the finest are made at most, however many they are then."""
 
 
 def sample_splats(place: PlaceMesh, size: float = SplatOptions.size, most: int = MOST,
@@ -27,7 +29,7 @@ def sample_splats(place: PlaceMesh, size: float = SplatOptions.size, most: int =
     """Splats of a place's textured parts, in the colours of the textures.
 
     Args:
-        place: with textures. size: metres across the finest splats; doubled until there are at most `most`, up to COARSEST.
+        place: with textures. size: metres across the finest splats; doubled until there are at most `most`, up to WIDEST.
         check: called often; may raise.
 
     Returns:
@@ -39,7 +41,7 @@ def sample_splats(place: PlaceMesh, size: float = SplatOptions.size, most: int =
         if parts:
             sheets.append(Sheet(parts, place.textures[name]))
     with Threads(check) as threads:
-        while size < COARSEST and sum(sheet.count(size, threads) for sheet in sheets) > most:
+        while size < WIDEST and sum(sheet.count(size, threads) for sheet in sheets) > most:
             size *= 2
         hidden, made = HiddenGround(place), []
         for sheet in sheets:

@@ -41,7 +41,7 @@ class _Layer:
     depth: float = 0.0
 
 
-SEEN = _Layer(0.0, COARSEST, 12.0, 0.995, 0.5, 0.47)
+SEEN = _Layer(0.0, COARSEST, 8.0, 0.995, 0.5, 0.47)
 """What is seen. Larger discs would blur, smaller ones leave holes: these leave some, for the layer behind."""
 BEHIND = _Layer(0.25, 0.5, np.inf, 0.9, 1.0, 0.4, 0.5)
 """Behind it: nothing of this layer may come out beside or before its face."""
