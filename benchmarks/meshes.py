@@ -19,6 +19,7 @@ from earthcrafter_core.mesh.reduction.collision import hulls
 from earthcrafter_core.mesh.reduction.lod import fit_budget, levels
 from earthcrafter_core.mesh.options import MeshOptions
 from earthcrafter_core.mesh.place import BUILDING, Part, PlaceMesh
+from earthcrafter_core.mesh.sampling.sample import sample_splats
 from earthcrafter_core.pipeline import Models, Settings
 from earthcrafter_core.scene import classes as sem
 
@@ -43,7 +44,7 @@ def run() -> Iterator[dict]:
     yield {"text": "\n".join([*_HEAD, *lines])}
 
 
-_COLUMNS = ("place (128 m)", "triangles: ground, water, buildings, bridges, plants", "texels (M)", ".glb (MB)",
+_COLUMNS = ("place (128 m)", "triangles: ground, water, buildings, bridges, plants", "texels (M)", "splats", ".glb (MB)",
             "light .glb (MB)", f"triangles of {LEVELS} levels", "seconds: meshes, textures, file", "wall area within 2°",
             "roof area within 5 cm", "both of the plain surface", "holes", "non-manifold", "floating", "slivers")
 _HEAD = ("", "| " + " | ".join(_COLUMNS) + " |", "|---|" + "--:|" * (len(_COLUMNS) - 1))
@@ -62,9 +63,13 @@ def _place(name: str, folder: Path) -> tuple[list[dict], str]:
     light = _built(folder, MeshOptions(colours="vertex"), lambda *_: None)
     took, coarser = _timed(lambda: levels(place, LEVELS))
     counts = [level.triangles() for level in coarser]
+    texels = sum(t.color.shape[0] * t.color.shape[1] for t in place.textures.values()) / 1e6
     told(f"{LEVELS} levels ({' '.join(map(str, counts))})", took, place.triangles(), sum(counts))
     took, fitted = _timed(lambda: fit_budget(place, BUDGET))
     told(f"budget {BUDGET}", took, place.triangles(), fitted.triangles())
+    took, splats = _timed(lambda: sample_splats(place))
+    rows.append({"name": f"{name}: {len(splats):,} splats of the textured meshes", "seconds": took,
+                 "bytes": 2 * 3 * texels * 1e6 + 52 * len(splats)})  # textures are read twice, splats written once
     took, bodies = _timed(lambda: hulls(place))
     told(f"{len(bodies)} collision meshes", took, place.triangles(), sum(len(h.faces) for h in bodies))
     file_seconds, data = _timed(lambda: glb_bytes(place))
@@ -74,9 +79,8 @@ def _place(name: str, folder: Path) -> tuple[list[dict], str]:
                  "reference": f"surface, {surface.triangles()} triangles"})
     found = sum(report_place(place).values(), Report())
     kinds = [sum(len(p.faces) for p in place.parts if p.kind == k) for k in ("terrain", "water", "building", "deck", "crown")]
-    texels = sum(t.color.shape[0] * t.color.shape[1] for t in place.textures.values()) / 1e6
-    cells = [name, f"{place.triangles()}: {', '.join(map(str, kinds))}", f"{texels:.1f}", f"{len(data) / 1e6:.1f}",
-             f"{len(glb_bytes(light)) / 1e6:.1f}", " ".join(map(str, counts)),
+    cells = [name, f"{place.triangles()}: {', '.join(map(str, kinds))}", f"{texels:.1f}", f"{len(splats):,}",
+             f"{len(data) / 1e6:.1f}", f"{len(glb_bytes(light)) / 1e6:.1f}", " ".join(map(str, counts)),
              f"{sum(seconds.values()) - seconds['textures']:.1f}, {seconds['textures']:.1f}, {file_seconds:.1f}",
              _percent(found.upright, found.walls), _percent(found.planar, found.roofs), _form_of(surface.parts[0]),
              *map(str, (found.holes, found.non_manifold, found.floating, found.slivers))]

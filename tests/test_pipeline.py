@@ -1,5 +1,7 @@
 """The whole way with the shipped weights, few steps: contract, seeds, obedience, errors, nothing left behind."""
 import json
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -166,3 +168,25 @@ def test_small_floating_pieces_are_dropped():
     loose = np.array([[5, 5, 20], [5, 6, 20], [6, 6, 21]])
     coords = np.concatenate([ground, wall, loose])
     assert pipeline.floating(coords).nonzero()[0].tolist() == [70, 71, 72]
+
+
+def test_a_cancel_is_heard_while_a_library_computes():
+    """The work looks at nothing for a second; it is left after a moment, and ends by itself."""
+    ended, begun = threading.Event(), time.perf_counter()
+    run = pipeline.run.Run(Settings(), cancel=lambda: time.perf_counter() > begun + 0.1)
+
+    def work(check) -> None:
+        try:
+            time.sleep(1)
+            check()
+        except Cancelled:
+            ended.set()
+            raise
+
+    with pytest.raises(Cancelled):
+        run.patiently(work)
+    assert time.perf_counter() - begun < 0.8
+    assert ended.wait(5)
+    assert pipeline.run.Run(Settings()).patiently(lambda check: check() or 7) == 7
+    with pytest.raises(MemoryError):
+        pipeline.run.Run(Settings()).patiently(lambda check: np.zeros(1 << 60, np.uint8))

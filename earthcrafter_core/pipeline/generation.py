@@ -28,7 +28,7 @@ from ..convert.relief import KeptRelief, known_bodies
 from ..errors import BadInput
 from ..export.gltf import write_glb
 from ..mesh.build import build_place
-from ..mesh.place import BUILDING
+from ..mesh.place import BUILDING, PlaceMesh
 from ..mesh.planting.plants_file import write_plants
 from ..mesh.sampling.sample import sample_splats
 from ..precision import bfloat16_is_fast
@@ -226,16 +226,21 @@ def _write(structure: Structure, latents: Latents | None, splats: Splats, rgb: n
     return mesh_and_write(structure, latents, voxels, splats, layout, out, models, run, about, levels)
 
 
+def _shapes(voxels: VoxelScene, surfels: Splats, settings: Settings, check: Callable[[], None]) -> tuple[PlaceMesh, Splats]:
+    """The meshes of a draped scene and the splats that are shown: the surfels, or what is sampled from meshes."""
+    place, wanted = build_place(voxels, surfels, settings.mesh_options(), check), settings.splat_options()
+    if wanted.source == "network":
+        return place, surfels
+    fine = place if wanted.can_use(settings.mesh_options()) else build_place(voxels, surfels, wanted.meshes(), check)
+    return place, sample_splats(fine, wanted.size, check=check)
+
+
 def mesh_and_write(structure: Structure, latents: Latents | None, voxels: VoxelScene, surfels: Splats, layout: Layout | None,
                    out: Path, models: Models, run: Run, about: dict[str, Any], levels: np.ndarray | None = None) -> dict:
     """The mesh and the splats of a draped scene, and all files; the content of scene.json, with `about` in it."""
     s = run.settings
     with run.stage("mesh"):
-        place, splats = build_place(voxels, surfels, s.mesh_options(), run.check), surfels
-        if s.splats == "meshes":
-            wanted = s.splat_options()
-            fine = place if wanted.can_use(s.mesh_options()) else build_place(voxels, surfels, wanted.meshes(), run.check)
-            splats = sample_splats(fine, wanted.size, check=run.check)
+        place, splats = run.patiently(lambda check: _shapes(voxels, surfels, s, check))
 
     def meshes(folder: Path) -> None:
         write_glb(folder / MESH, place, check=run.check)

@@ -1,12 +1,14 @@
 """How to generate, and one run of it: settings, progress, the time left, cancel, and what each stage took."""
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import torch
 
@@ -27,6 +29,8 @@ OF_STRUCTURE = ("coarse", "fine", "voxels", "surfaces")
 """Stages that a new texture goes without."""
 GUIDANCE = {"coarse": 1.5, "fine": 1.0, "texture": 1.0}
 """Guidance of each stage where none is asked for, by layout adherence and IoU on held-out places."""
+T = TypeVar("T")
+PATIENCE = 0.05  # seconds between two looks at cancel
 TRUST = 0.03
 """After this share of its expected time a run's own speed counts as much as that of the run before."""
 
@@ -126,6 +130,32 @@ class Run:
         """Raise Cancelled where the run is to stop; to be called at least every half second or so."""
         if self.cancel is not None and self.cancel():
             raise Cancelled
+
+    def patiently(self, work: Callable[[Callable[[], None]], T]) -> T:
+        """work(check) in a thread of its own, so that a cancel is heard while a library computes for seconds.
+
+        Then the thread is left: it ends at its next call of check, and what it made is thrown away.
+        """
+        left, made = threading.Event(), Future[T]()
+
+        def check() -> None:
+            if left.is_set():
+                raise Cancelled
+
+        def run() -> None:
+            try:
+                made.set_result(work(check))
+            except BaseException as e:
+                made.set_exception(e)
+
+        threading.Thread(target=run, name="earthcrafter-patient", daemon=True).start()
+        try:
+            while not wait([made], PATIENCE).done:
+                self.check()
+        except BaseException:
+            left.set()
+            raise
+        return made.result()
 
     @contextmanager
     def listening(self, models: Models) -> Iterator[None]:
