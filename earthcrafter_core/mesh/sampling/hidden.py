@@ -30,15 +30,12 @@ class HiddenGround:
     """Where the ground of a place lies under buildings or water, in cells of CELL metres."""
 
     def __init__(self, place: PlaceMesh) -> None:
-        covers = [np.zeros((0, 3, 2))]
-        for part in place.parts:
-            faces = part.faces if part.kind == WATER else part.faces[undersides(part)]
-            corners = part.vertices[faces]  # [F, 3, 3]
-            covers.append(corners[corners[..., 2].max(1) < part.vertices[:, 2].min() + STANDING if part.kind == BUILDING
-                                  else slice(None), :, :2])
-        triangles = np.concatenate(covers)
-        self._low = triangles.reshape(-1, 2).min(0) if len(triangles) else np.zeros(2)
-        size = np.ceil(np.ptp(triangles.reshape(-1, 2), axis=0) / CELL).astype(int) if len(triangles) else np.zeros(2, int)
+        covers = [_floor(part) if part.kind == BUILDING else part.vertices[part.faces]
+                  for part in place.parts if part.kind in (BUILDING, WATER)]
+        triangles = np.concatenate([np.zeros((0, 3, 3)), *covers])[..., :2]
+        corners = triangles.reshape(-1, 2) if len(triangles) else np.zeros((1, 2))
+        self._low = corners.min(0)
+        size = np.ceil(np.ptp(corners, axis=0) / CELL).astype(int)
         under = np.zeros((size[1] + 1, size[0] + 1), np.uint8)
         rasterise(np.ascontiguousarray((triangles - self._low) / CELL), np.ones(len(triangles), np.uint8), under)
         self._under = ndimage.binary_erosion(under, iterations=RIM)
@@ -51,3 +48,9 @@ class HiddenGround:
         out = np.zeros(len(xy), bool)
         out[inside] = self._under[y[inside], x[inside]]
         return out
+
+
+def _floor(part: Part) -> np.ndarray:
+    """Corners float64 [F, 3, 3] of the faces that a building stands on."""
+    corners = part.vertices[part.faces[undersides(part)]]
+    return corners[corners[..., 2].max(1) < part.vertices[:, 2].min(initial=np.inf) + STANDING]
