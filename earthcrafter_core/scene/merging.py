@@ -8,9 +8,9 @@ import numpy as np
 from .splats import SH_C0, Splats, quaternions, rotation_matrices
 
 FIRST = 2.0  # median standard deviations: side of the cells whose splats are neighbours, in the first round
-GROWTH = 1.4  # of the cells from round to round
+GROWTH = 1.6  # of the cells from round to round
 ALIKE = (16 / 255 / SH_C0) ** 2  # variance of colours in a cell up to which its splats are merged, in the first round
-LENIENCY = 2.0  # growth of that from round to round
+LENIENCY = 3.0  # growth of that from round to round
 SAME = 1e-4  # what two splats differ by in any case (squared, in harmonics), so that small ones are merged first
 SIDES = 6  # directions of normals that are told apart
 LONGEST = 4.0  # largest ratio of a merged splat's axes
@@ -47,8 +47,8 @@ def _round(splats: Splats, excess: int, cell: float, limit: float) -> Splats:
     color = splats.sh[order, 0].astype(np.float64)
     total = np.add.reduceat(weight[order], first)
     summed = np.add.reduceat(weight[order, None] * color, first)
-    squared = np.add.reduceat(weight[order] * (color ** 2).sum(1), first)
-    varied = squared - (summed ** 2).sum(1) / total
+    squared = np.add.reduceat(weight[order] * np.einsum("nk,nk->n", color, color), first)
+    varied = squared - np.einsum("gk,gk->g", summed, summed) / total
     cost = varied + SAME * total
     several = np.flatnonzero((number > 1) & (varied <= limit * total))
     cheapest = several[np.argsort(cost[several] / (number[several] - 1), kind="stable")]
@@ -65,7 +65,8 @@ def _round(splats: Splats, excess: int, cell: float, limit: float) -> Splats:
 
 def areas(splats: Splats) -> np.ndarray:
     """What each splat covers: the product of its standard deviations times its opacity, float64 [N] square metres."""
-    return np.exp(splats.log_scale.sum(1, dtype=np.float64)) / (1 + np.exp(-splats.opacity.astype(np.float64)))
+    disc = np.exp(splats.log_scale[:, 0].astype(np.float64) + splats.log_scale[:, 1])
+    return disc / (1 + np.exp(-splats.opacity.astype(np.float64)))
 
 
 def _groups(splats: Splats, normal: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -99,7 +100,7 @@ def _joined(splats: Splats, rows: np.ndarray, number: np.ndarray, normal: np.nda
     other = np.cross(up, right)
     offset = splats.mean[rows] - place[group]
     x, y = (np.einsum("nk,nk->n", offset, axis[group]) for axis in (right, other))
-    own = mean(np.exp(splats.log_scale[rows].sum(1)))  # the members' own spread, taken as round
+    own = mean(np.exp(splats.log_scale[rows, 0] + splats.log_scale[rows, 1]))  # the members' own spread, taken as round
     xx, yy, xy = mean(x * x) + own, mean(y * y) + own, mean(x * y)
     turn = 0.5 * np.arctan2(2 * xy, xx - yy)
     half = np.hypot((xx - yy) / 2, xy)
