@@ -1,7 +1,8 @@
 """What a generation will need, before it starts: seconds and memory from measurements. NumPy alone, used by both sides.
 
 The constants were measured with the shipped weights on one core of the machine that the README's table names (AMD EPYC with
-AVX-512 and bfloat16), layouts of 64, 128, 256 and 350 m; `python -m benchmarks needs` measures again and prints both. Other
+AVX-512 and bfloat16), layouts of 64, 128, 256 and 350 m; `python -m benchmarks needs` measures again and prints both
+(mesh and write: raised since by what splats from meshes take, 17 and 90 % of them on a machine half as fast). Other
 machines differ by a factor, which a session learns from its own runs: `speed`.
 """
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 TILE, CELL = 128, 8  # voxels along one side of a tile and of a coarse cell
 TEXTURE_WINDOW, TEXTURE_OVERLAP = 32, 8  # cells along one side of the texture's largest window, and shared by neighbours
 SECONDS = {"load": 0.3, "coarse": 0.024, "fine": 0.027, "voxels": 2.1e-3, "surfaces": 7.5e-6, "texture": 1.9e-5,
-           "surfels": 1.15e-5, "drape": 5e-6, "mesh": 6.4e-5, "write": 1.6e-5}
+           "surfels": 1.15e-5, "drape": 5e-6, "mesh": 7.5e-5, "write": 3.0e-5}
 """Of one core. load: once. coarse, fine: for each window and step. voxels: for each column of cells. texture: for each column
 of voxels in a window and each step. All others: for each column of voxels."""
 MEMORY_OF_ANY, MEMORY_OF_COLUMN = 700e6, 15e3
