@@ -22,7 +22,7 @@ from earthcrafter_core.render.image import psnr, render_splats, ssim
 from earthcrafter_core.scene.merging import merged
 from earthcrafter_core.scene.splats import Splats
 
-from .splats_render import BACKGROUND, OVER, blender_camera, picture_of
+from .splats_render import BACKGROUND, OVER, blender_camera, picture_of, plain_sky
 
 SAMPLES = 32
 
@@ -89,11 +89,7 @@ def _unlit(folder: Path):
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = SAMPLES, False, 0
     scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
-    scene.world = bpy.data.worlds.new("Sky")
-    scene.world.use_nodes = True
-    from earthcrafter_core.scene.colour import srgb_to_linear
-    sky = srgb_to_linear((np.array(BACKGROUND) * 255).round().astype(np.uint8))
-    scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (*sky.tolist(), 1.0)
+    plain_sky(scene)
     return scene
 
 

@@ -71,6 +71,13 @@ def dress(scene, samples: int) -> None:
     bpy.ops.earthcrafter.match_viewers()
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.use_adaptive_sampling = samples, False, False
+    plain_sky(scene)
+
+
+def plain_sky(scene) -> None:
+    """BACKGROUND behind everything."""
+    import bpy
+
     scene.world = bpy.data.worlds.new("Sky")
     scene.world.use_nodes = True
     sky = addon.part("earthcrafter_core.scene.colour").srgb_to_linear((np.array(BACKGROUND) * 255).round().astype(np.uint8))

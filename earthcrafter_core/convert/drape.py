@@ -14,7 +14,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ..scene import classes as sem
-from ..scene.splats import Splats, quaternions, rotation_matrices
+from ..scene.splats import Splats, concatenated, quaternions, rotation_matrices
 from ..scene.voxels import VoxelScene, highest_voxels, pack_keys, tangent_frame
 from .relief import BUILDING, CROWN, DECK, GROUND, Bodies, KeptRelief, find_bodies
 
@@ -66,7 +66,7 @@ def drape(flat: VoxelScene, splats: Splats, layout_ids: np.ndarray, elevation: n
     if not len(new):
         return voxels, draped
     filling = _filling_splats(flat, splats, draped, source[new], np.column_stack([column, fill_z])[new], side[new], origin)
-    return voxels, _joined(draped, filling)
+    return voxels, concatenated([draped, filling])
 
 
 def seen_from_above(flat: VoxelScene, layout: np.ndarray) -> np.ndarray:
@@ -236,7 +236,3 @@ def _splats_of(flat: VoxelScene, splats: Splats, voxel: np.ndarray) -> np.ndarra
         return voxel[:, None] * each + np.arange(4) % each
     index = cKDTree(splats.mean).query(flat.centres()[voxel], k=min(4, len(splats)))[1]
     return index.reshape(len(voxel), -1)[:, np.arange(4) % min(4, len(splats))]
-
-
-def _joined(a: Splats, b: Splats) -> Splats:
-    return Splats(*(np.concatenate([getattr(a, k), getattr(b, k)]) for k in Splats.__dataclass_fields__))

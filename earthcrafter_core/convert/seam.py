@@ -8,7 +8,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ..scene import classes as sem
-from ..scene.splats import Splats
+from ..scene.splats import Splats, concatenated
 from ..scene.voxels import VoxelScene
 from .drape import upright_splats
 
@@ -120,4 +120,4 @@ def close_seam(scene: VoxelScene, splats: Splats, anew: np.ndarray) -> tuple[Vox
     voxels = VoxelScene(np.concatenate([scene.coords, fill.place]).astype(np.int32), np.append(scene.class_id, class_id),
                         np.concatenate([scene.rgb, splats.rgb()[nearest]]), scene.origin, scene.voxel_size)
     added = upright_splats(centre, fill.normal.astype(np.float64), splats.sh[nearest], class_id, scene.voxel_size)
-    return voxels, Splats(*(np.concatenate([getattr(splats, k), getattr(added, k)]) for k in Splats.__dataclass_fields__))
+    return voxels, concatenated([splats, added])

@@ -24,7 +24,7 @@ from ..scene import classes as sem
 from ..scene.layout import Layout, resample
 from ..scene.needs import CELL, TILE
 from ..scene.preview import Preview
-from ..scene.splats import SH_C0, Splats
+from ..scene.splats import SH_C0, Splats, concatenated
 from ..scene.voxels import VoxelScene, flat_origin
 from ..tiling import Window
 from .canvas import Planes
@@ -344,8 +344,7 @@ def _composite(before: Base, voxels: VoxelScene, splats: Splats, place: Place) -
     kept = ~place.contains(before.splats.mean[:, 0] / size, before.splats.mean[:, 1] / size)
     came = place.contains(mean[:, 0] / size, mean[:, 1] / size)
     moved = replace(splats, mean=mean)
-    together = Splats(*(np.concatenate([getattr(before.splats, k)[kept], getattr(moved, k)[came]])
-                        for k in Splats.__dataclass_fields__))
+    together = concatenated([before.splats.take(kept), moved.take(came)])
     scene = VoxelScene(coords.astype(np.int32), class_id, rgb, old.origin, size)
     anew = np.zeros(coords[:, :2].max(0) + 1, bool)
     a = place.anew

@@ -21,7 +21,7 @@ def thumbnail(splats: Splats, side: int = SIDE) -> np.ndarray:
     if len(splats) > MOST:
         every = -(-len(splats) // MOST)
         scale = np.float32(0.5 * np.log(every))  # fewer discs, each as much larger
-        splats = Splats(*(getattr(splats, k)[::every] for k in Splats.__dataclass_fields__))
+        splats = splats.take(slice(None, None, every))
         splats = replace(splats, log_scale=splats.log_scale + scale)
     return render_splats(splats, framed(splats.mean, side), over=2)
 

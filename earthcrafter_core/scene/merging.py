@@ -1,11 +1,9 @@
 """Fewer splats that look as many: neighbours that are alike become one, the least different ones first. NumPy alone."""
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 
-from .splats import SH_C0, Splats, quaternions, rotation_matrices
+from .splats import SH_C0, Splats, concatenated, quaternions, rotation_matrices
 
 FIRST = 2.0  # median standard deviations: side of the cells whose splats are neighbours, in the first round
 GROWTH = 1.6  # of the cells from round to round
@@ -60,7 +58,7 @@ def _round(splats: Splats, excess: int, cell: float, limit: float) -> Splats:
         return splats
     one = _joined(splats, order[joining], number[chosen], normal, weight)
     kept = np.sort(order[~joining])
-    return Splats(*(np.concatenate([getattr(splats, f.name)[kept], getattr(one, f.name)]) for f in fields(Splats)))
+    return concatenated([splats.take(kept), one])
 
 
 def areas(splats: Splats) -> np.ndarray:

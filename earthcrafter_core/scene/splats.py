@@ -1,7 +1,8 @@
 """2D Gaussian surfels (2DGS): what TexVAE makes, the rasteriser draws and viewers read. NumPy alone."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -32,6 +33,10 @@ class Splats:
     def __len__(self) -> int:
         return len(self.mean)
 
+    def take(self, rows: np.ndarray | slice) -> Splats:
+        """Some of them: indices int [M], bool [N] or a slice."""
+        return Splats(*(getattr(self, f.name)[rows] for f in fields(self)))
+
     def rgb(self) -> np.ndarray:
         """View-independent colour, uint8 [N, 3] sRGB."""
         return np.clip((0.5 + SH_C0 * self.sh[:, 0]) * 255 + 0.5, 0, 255).astype(np.uint8)
@@ -39,6 +44,11 @@ class Splats:
     def normals(self) -> np.ndarray:
         """Third axis of each rotation, float32 [N, 3]."""
         return rotation_matrices(self.quat)[:, :, 2]
+
+
+def concatenated(parts: Sequence[Splats]) -> Splats:
+    """All splats of one or more parts, in their order."""
+    return Splats(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Splats)))
 
 
 def rotation_matrices(quat: np.ndarray) -> np.ndarray:

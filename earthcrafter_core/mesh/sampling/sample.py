@@ -9,14 +9,13 @@ come after.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 
-from ...scene.splats import Splats
+from ...scene.splats import Splats, concatenated
 from ..options import SplatOptions
 from ..place import TERRAIN, PlaceMesh
 from ..threads import Threads
 from .hidden import HiddenGround
-from .sheet import Sheet, joined
+from .sheet import Sheet
 
 MOST = 6_000_000
 """Splats of a place, above which the finest are made wider: a file of 430 MB."""
@@ -47,8 +46,7 @@ def sample_splats(place: PlaceMesh, size: float = SplatOptions.size, most: int =
         for sheet in sheets:
             splats = sheet.splats(size, threads)
             if sheet.kind == TERRAIN:
-                seen = ~hidden.at(splats.mean[:, :2])
-                splats = Splats(*(getattr(splats, f.name)[seen] for f in fields(Splats)))
+                splats = splats.take(~hidden.at(splats.mean[:, :2]))
             made.append(splats)
-    return joined(made)
+    return concatenated(made)
 

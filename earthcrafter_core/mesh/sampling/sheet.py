@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
-from ...scene.splats import SH_C0, Splats, quaternions
+from ...scene.splats import SH_C0, Splats, concatenated, quaternions
 from ..place import CROWN, TERRAIN, WATER, Part, Texture
 from ..texturing.bake import rasterise
 from ..threads import Threads
@@ -82,7 +82,7 @@ class Sheet:
 
     def splats(self, size: float, threads: Threads) -> Splats:
         """The splats, the finest of them `size` metres across."""
-        return joined([self._splats(piece) for piece in self._pieces(size, threads)])
+        return concatenated([self._splats(piece) for piece in self._pieces(size, threads)])
 
     def _pieces(self, size: float, threads: Threads, only_count: bool = False) -> list[_Piece]:
         """The squares of all layers; where only their number is asked for, not what they are."""
@@ -170,11 +170,6 @@ def _in_pieces(kernel: Callable[[int, int, np.ndarray, np.ndarray], int], bounds
 
     threads.each(work, range(len(bounds) - 1))
     return [found[k] for k in sorted(found)]
-
-
-def joined(parts: Sequence[Splats]) -> Splats:
-    """Splats of all parts, at least one, in their order."""
-    return Splats(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Splats)))
 
 
 def _inverse(matrices: np.ndarray) -> np.ndarray:
