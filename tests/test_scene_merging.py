@@ -41,7 +41,7 @@ def test_as_many_as_asked_for_cover_as_much_of_every_class(share):
     _, splats, _ = small_scene.scene()
     most = int(share * len(splats))
     few = merged(splats, most)
-    assert 0.9 * most - 40 < len(few) <= most
+    assert len(few) == most
     for class_id in np.unique(splats.class_id):
         before, after = (areas(s)[s.class_id == class_id].sum() for s in (splats, few))
         assert after == pytest.approx(before, rel=1e-4)

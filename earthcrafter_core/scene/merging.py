@@ -38,7 +38,7 @@ def merged(splats: Splats, most: int) -> Splats:
 
 
 def _round(splats: Splats, excess: int, cell: float, limit: float) -> Splats:
-    """Merge the splats of cells until there are `excess` fewer, or all cells are whose colours vary by less than `limit`."""
+    """Merge cells until there are just `excess` splats fewer, or all whose colours vary by less than `limit` are merged."""
     normal = splats.normals()
     weight = areas(splats)
     order, first, number = _groups(splats, normal, cell)
@@ -50,10 +50,15 @@ def _round(splats: Splats, excess: int, cell: float, limit: float) -> Splats:
     cost = varied + SAME * total
     several = np.flatnonzero((number > 1) & (varied <= limit * total))
     cheapest = several[np.argsort(cost[several] / (number[several] - 1), kind="stable")]
-    count = int(np.searchsorted(np.cumsum(number[cheapest] - 1), excess)) + 1
+    fewer = np.cumsum(number[cheapest] - 1)
+    count = int(np.searchsorted(fewer, excess)) + 1
     chosen = np.zeros(len(first), bool)
     chosen[cheapest[:count]] = True
     joining = np.repeat(chosen, number)
+    if count <= len(cheapest):  # of the last group only as many as are still too many
+        last, spare = cheapest[count - 1], int(fewer[count - 1]) - excess
+        joining[first[last]:first[last] + spare] = False
+        number[last] -= spare
     if not joining.any():
         return splats
     one = _joined(splats, order[joining], number[chosen], normal, weight)
